@@ -15,7 +15,7 @@ from goldenpath.promote.acts.founding import PlatformOptions, platform_files, wi
 from goldenpath.promote.acts.intents import Approval, PromotionIntent
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.break_glass import BreakGlass
-from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.platform.platform import WITNESS, Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.repository.worktree import Repository
@@ -160,6 +160,14 @@ class Road:
             self.trusted().commit, platform_files(platform), "platform: change", engineer.name,
             key=engineer.key, now=self.now,
         )  # fmt: skip
+
+    def add_witness(self) -> SshKey:
+        """List a witness during set-up, and return its key."""
+        key, platform = SshKey.generate(self.folder / "witness"), self.trusted().platform
+        listed = Person("eye", (WITNESS,), key.public_line)
+        keys = (*platform.commit_keys, listed)
+        self.change_platform(dataclasses.replace(platform, commit_keys=keys))
+        return key
 
     def pass_time(self, **span: int) -> None:
         self.now += timedelta(**span)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from goldenpath.compose.gitops_access import git_source, gitops
+from goldenpath.compose.gitops_access import git_source, gitops, seen
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
 from goldenpath.compose.up_client import silence, status
@@ -22,10 +22,13 @@ from goldenpath.errors import GoldenPathError, NotFound
 from goldenpath.files import publish
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.gates.entry_rules import entry_rules
 from goldenpath.promote.manifests.deployment_files import Survey
+from goldenpath.promote.platform.demands import Demands
 from goldenpath.promote.platform.platform import Platform, render_platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.workspace.desired_state import Surveyor
+from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.statement import render_time
 from goldenpath.release.catalogue.registered import Registered
 from goldenpath.settings import Tracking
@@ -83,7 +86,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
     faults = [last] if behind else []
     if running is None:
         running = _published(home, faults)
-    looks = _Looks(home, trusted.platform, survey, running)
+    looks = _Looks(home, trusted, survey, running)
     stages = {stage.name for stage in trusted.platform.stages}
     compared = compare(survey, running, looks, registered(home), stages=stages, now=now())
     looks.keep()
@@ -127,9 +130,11 @@ class _Looks:
     """
 
     def __init__(
-        self, home: Home, platform: Platform, survey: Survey, running: Status | None
+        self, home: Home, trusted: Trusted, survey: Survey, running: Status | None
     ) -> None:
-        self._platform = platform
+        self._trusted = trusted
+        self._platform = platform = trusted.platform
+        self._history = StageHistory(gitops(home), seen(home))
         self._wanted = survey
         self._running = running
         self._now = now()
@@ -137,7 +142,7 @@ class _Looks:
         self._store = store_of(home, platform)
         self._layout = self._store if isinstance(self._store, LayoutStore) else None
         self._about: dict[str, str] | None = None
-        self._verified: dict[Digest, Verified] = {}
+        self._verified: dict[tuple[Digest, Demands], Verified] = {}
         trust = (__version__.encode(), _valid(platform, self._now), render_platform(platform))
         self._key = hashlib.sha256(b"\0".join(trust)).hexdigest()
         self._state = "" if self._layout is None else self._layout.state()
@@ -201,8 +206,13 @@ class _Looks:
         from goldenpath.deploy.reconcile.admission import lapsed
         from goldenpath.release.attest.statement import WAIVER, member
 
+        kept_until = ""
         try:
-            verified = self._verify(digest)
+            verified = self._verify(digest, self._platform)
+            if not verified.holds:
+                verified = self._verify(digest, self._rules(digest, stage, model))
+                # It may enter anew, by the rules of that day, without a new statement.
+                kept_until = render_time(self._now + REMEMBERED)
         except NotFound as error:
             return _Kept(about, "", Looked(False, False, error.message))
         wrong = [each.message for each in verified.findings if each.status == "fail"]
@@ -217,20 +227,25 @@ class _Looks:
             str(member(each.statement.predicate.get("scope"), "until"))
             for each in verified.of_type(WAIVER)
         ]
+        ends.append(kept_until)
         until = min((end for end in ends if end > render_time(self._now)), default="")
         return _Kept(about, until, Looked(True, verified.holds, "; ".join(wrong)))
 
-    def _verify(self, digest: Digest) -> "Verified":
+    def _rules(self, digest: Digest, stage: str, model: str) -> Platform:
+        """Return the platform by which the release was admitted, as `goldenpath up` judges it."""
+        entries = self._history.entries(self._trusted, stage, model, digest)
+        return entry_rules(self._platform, stage, entries).then
+
+    def _verify(self, digest: Digest, rules: Platform) -> "Verified":
         """Return what is verified about a release, computed once for all its stages."""
         from goldenpath.promote.gates.admission_policy import release_policy
         from goldenpath.release.attest.verify import verify
 
-        if digest not in self._verified:
-            policy, people = release_policy(self._platform), self._platform.people
-            self._verified[digest] = verify(
-                self._store, digest, policy, people=people, now=self._now
-            )
-        return self._verified[digest]
+        key = (digest, rules.demands)
+        if key not in self._verified:
+            policy, people = release_policy(rules), self._platform.people
+            self._verified[key] = verify(self._store, digest, policy, people=people, now=self._now)
+        return self._verified[key]
 
 
 def _valid(platform: Platform, at: datetime) -> bytes:

@@ -5,8 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
 from goldenpath.audit.alarms.channel_secrets import secrets_folder
@@ -19,21 +17,20 @@ from goldenpath.compose.listeners import inner_socket, listener_settings
 from goldenpath.compose.process_context import commit_events, event_log, now, uv
 from goldenpath.compose.stores import local_store, store_of
 from goldenpath.compose.witness import HoldsHeads
-from goldenpath.deploy.machine.machine import Machine, StatementTimesOf
+from goldenpath.deploy.machine.machine import Machine
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
+from goldenpath.deploy.machine.release_trust import EntryTrust
 from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.machine.supervisor import alone, start_detached
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.home import Home
 from goldenpath.observe.telemetry.otlp_settings import otel_variables, otlp_settings
-from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.observer_launch import Keep, Keeping, ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
 from goldenpath.promote.acts.intents import StageChange
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.identity import Identity
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
@@ -96,26 +93,13 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             watch=InventoryWatch(home),
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
-            statement_times=_times_by(history, settings.store),
+            trust=EntryTrust(history, settings.store, now),
         )
         machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
             machine.attend(_grpc_listener(settings, listening.grpc))
         return machine.serve(once=once)
-
-
-def _times_by(history: StageHistory, folder: Path) -> StatementTimesOf:
-    """Return what gives the first-seen times of the statements about one release in a layout."""
-
-    def times(trusted: Trusted, digest: Digest) -> Mapping[Digest, datetime] | None:
-        known = history.statement_times(trusted, now())
-        if known is None:
-            return None
-        listed = {each.digest for each in LayoutStore(folder).referrers(digest)}
-        return {each: at for each, at in known.items() if each in listed}
-
-    return times
 
 
 def _observer(

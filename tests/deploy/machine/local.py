@@ -84,7 +84,7 @@ def machine(
         warm=warm,
     )
     happened: list[ServerEvent | RouteChanged] = []
-    target = LocalTarget(settings, lambda digest: trust, happened.append)
+    target = LocalTarget(settings, lambda deployment, digest: trust, happened.append)
     found = Machine(target, happened, settings.run)
     try:
         yield found

@@ -51,18 +51,6 @@ def _runs(status: Status, digest: Digest) -> bool:
     )
 
 
-def _admitted(here: OneMachine, digest: Digest) -> tuple[Finding, ...]:
-    """The verdict of a machine that starts while the registry is gone."""
-    platform, now = here.trusted().platform, datetime.now(UTC)
-    deployment = Deployment("dev", "credit", (Slot(slot_name(digest), digest, 100),))
-    admission = ReleaseAdmission(
-        lambda platform: store_of(here.home, platform), StageHistory(here.repository)
-    )
-    return admission(
-        platform, deployment, digest, AdmissionQuestion(now, now, 1, commit=here.trusted().commit)
-    ).findings
-
-
 def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) -> None:
     with fake_registry() as registry:
         registry.faults.has_referrers = False
@@ -85,7 +73,7 @@ def test_up_pulls_what_it_admits_and_needs_the_registry_no_more(tmp_path: Path) 
     assert (found[unsigned.text].registry, found[unsigned.text].signed) == (True, False)
     pulled = LayoutStore(here.home.registry)
     assert _runs(refused, good)
-    assert [each.check for each in _admitted(here, good) if each.status == "fail"] == []
+    assert [each.check for each in _admitted_in_the_end(here, good) if each.status == "fail"] == []
     assert pulled.resolve(good.text)
     with pytest.raises(NotFound):
         pulled.resolve(unsigned.text)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.deploy.reconcile.admission import judged
+from goldenpath.deploy.reconcile.admission import VerifiedEntry, judged
 from goldenpath.digest import Digest
 from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import approval
+from goldenpath.promote.gates.entry_rules import entry_rules
 from goldenpath.promote.gates.gate import Decision, decision_statement
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
@@ -345,15 +346,19 @@ def test_a_statement_of_a_machine_wrapped_anew_takes_no_approval_away(road: Road
 def test_what_does_not_verify_is_refused_for_that_alone(road: Road) -> None:
     digest = road.release()
     road.bring_to_prod(digest)
-    trusted = road.trusted()
-    strict = replace(trusted.platform.demands, required=("https://example.org/missing/v1",))
-    demanding = replace(trusted, platform=replace(trusted.platform, demands=strict))
+    before = road.trusted().platform
+    strict = replace(before.demands, required=("https://example.org/missing/v1",))
+    by_two(road, replace(before, demands=strict))
+    road.pass_time(minutes=1)
+    assert failed(road.admission(prod(digest), digest)) == []
+    other = road.release(b"other")
+    brought_by_hand(road, other)
 
-    assert "required" in failed(road.admission(prod(digest), digest, trusted=demanding))
-    verified = verify(
-        road.store, digest, release_policy(demanding.platform), people=(), now=road.now
-    )
-    findings = judged(verified, demanding.platform, prod(digest), road.now, facts=())
+    assert "required" in failed(road.admission(prod(other), other))
+    today = road.trusted().platform
+    verified = verify(road.store, other, release_policy(today), people=(), now=road.now)
+    rules, release = entry_rules(today, "prod", ()), VerifiedEntry(verified, verified)
+    findings = judged(release, rules, prod(other), road.now, facts=())
     assert set(failed(findings)) == {"required"}
 
 

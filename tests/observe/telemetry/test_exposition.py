@@ -21,9 +21,11 @@ from goldenpath.observe.telemetry.exposition import OPENMETRICS, TEXT, metric_na
 from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry
+from goldenpath.promote.acts.rights import LISTENERS, METRICS, PAGE
 from goldenpath.serve.gateway.refusals import RefusedRequests
 from tests.observe.spooling import DIGEST, FACTS, answer, draw, header
 from tests.programs import program
+from tests.serve.server.test_doors import STRANGERS, TOKENS, rules
 from tests.serve.tokens import access_file
 
 ROOT = Path(__file__).parents[3]
@@ -171,6 +173,24 @@ def test_a_token_has_to_have_the_scope(telemetry: Telemetry, tmp_path: Path) -> 
         assert _get(page.address, "/metrics")[0] == 401
         assert _get(page.address, "/metrics", authorization="Bearer batch")[0] == 403
         assert _get(page.address, "/metrics", authorization="Bearer prom")[0] == 200
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("target", ["/metrics", "/metrics?a=b", "/", "/v2", "/healthz"])
+def test_the_page_opens_by_its_scope_for_all_models_and_to_nobody_else(
+    telemetry: Telemetry, target: str
+) -> None:
+    assert LISTENERS[PAGE] == (METRICS,)
+    page = MetricsPage("127.0.0.1:0", telemetry.page, rules())
+    try:
+        for who, text in STRANGERS.items():
+            headers = {} if text is None else {"authorization": text}
+            assert _get(page.address, target, **headers)[0] == 401, who
+        for name, (scopes, models) in TOKENS.items():
+            status = _get(page.address, target, authorization=f"Bearer {name}")[0]
+            is_open = METRICS in scopes and models is None
+            assert (status not in (401, 403)) is is_open, name
     finally:
         page.close()
 

@@ -45,7 +45,7 @@ from tests.sizes import FULL
 
 KINDS = sorted({*FACTS, *JUDGEMENTS})
 HARMLESS = ("tag", "bytes", "list of statements", "approval", "waiver")
-HOLDERS = ("person", "machine", "build key", "pusher", "registry writer")
+HOLDERS = ("person", "machine", "witness", "build key", "pusher", "registry writer")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """The bad release has no passed tests, both approvals, and a forged decision."""
     folder = tmp_path_factory.mktemp("registry")
     road = Road(folder)
+    witness = road.add_witness()
     good, bad = road.release(), road.release(b"bad", run=replace(good_run(), checks=()))
     road.bring_to_prod(good)
     for stage in ("dev", "test"):
@@ -79,6 +80,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     keys: dict[str, PemSigner | SshKey] = {
         "person": road.people["data-scientist"].key,
         "machine": SshKey.load(road.home.rollout_key),
+        "witness": witness,
         "build key": road.signer,
         "pusher": SshKey.generate(folder / "stranger"),
         "registry writer": new_signer(),

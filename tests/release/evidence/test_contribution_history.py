@@ -1,11 +1,14 @@
 """Who wrote which part of a project: real commits, signed by several keys."""
 
+import base64
+import hashlib
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from goldenpath.promote.repository.commit import insert_signature, render_commit
 from goldenpath.release.attest.signatures.ssh_public_key import fingerprint
@@ -17,7 +20,7 @@ from goldenpath.release.evidence.contributions import (
     parse_contributions,
 )
 from tests.starter import environment
-from tests.train.source.repositories import git, make_project
+from tests.train.source.repositories import forge, git, make_project
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 KEYS = {name: SshKey.of(Ed25519PrivateKey.generate()) for name in ("ann", "bea", "cem")}
@@ -206,3 +209,52 @@ def test_a_project_of_many_files_is_one_part_of_everybody(project: Path) -> None
 
 def writers_of(found: Contributions) -> set[str]:
     return {NAMES.get(found.people[place].signer, "") for part in found.parts for place in part.by}
+
+
+def by_token(key: Ed25519PrivateKey, application: bytes, message: bytes) -> str:
+    """A signature as a hardware token makes it (PROTOCOL.u2f), for an application of any name."""
+
+    def texts(*parts: bytes) -> bytes:
+        return b"".join(len(each).to_bytes(4, "big") + each for each in parts)
+
+    kind, touched = b"sk-ssh-ed25519@openssh.com", b"\1\0\0\0\7"
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    hashed = texts(b"git", b"", b"sha512", hashlib.sha512(message).digest())
+    inner = hashlib.sha256(b"SSHSIG" + hashed).digest()
+    made = key.sign(hashlib.sha256(application).digest() + touched + inner)
+    blob = texts(kind, raw, application)
+    packed = texts(blob, b"git", b"", b"sha512", texts(kind, made) + touched)
+    text = base64.b64encode(b"SSHSIG" + (1).to_bytes(4, "big") + packed).decode()
+    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
+    return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
+
+
+@pytest.mark.parametrize("application", [b"ssh:", b"ssh:of-my-own", b""])
+def test_a_key_in_a_token_is_the_same_writer_whatever_its_application(
+    project: Path, application: bytes
+) -> None:
+    """Otherwise the name in the commit would count, and its author could approve it."""
+    key = Ed25519PrivateKey.generate()
+    (project / "src" / "train.py").write_text("by a token")
+    git(project, "add", "--all")
+    tree, head = git(project, "write-tree").strip(), git(project, "rev-parse", "HEAD").strip()
+    content = render_commit(tree, (head,), "somebody else", NOW, message="change")
+    content = insert_signature(content, by_token(key, application, content))
+    made = subprocess.run(
+        ["git", "-C", str(project), "hash-object", "-t", "commit", "-w", "--stdin"],
+        env=environment(), input=content, capture_output=True, check=True,
+    ).stdout.decode().strip()  # fmt: skip
+
+    found = read(project, made)
+
+    (part,) = (each for each in found.parts if each.path == "src/train.py")
+    listed = SshKey.of(key).public_line
+    assert [found.people[place].signer for place in part.by] == [fingerprint(listed)]
+
+
+def test_a_commit_that_is_not_what_its_name_says_leaves_a_gap(project: Path) -> None:
+    first = put(project, "ann", train="1")
+    last = put(project, "bea", train="2")
+    forge(project, first, b"commit", lambda content: content.replace(b"named ann", b"named cem"))
+
+    assert "damaged" in read(project, last).gap

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.http.access import Access, AccessFile, Scope, StaticToken
-from goldenpath.promote.acts.rights import ASK, DOORS
+from goldenpath.promote.acts.rights import ASK, LISTENERS, METADATA, METRICS, SERVER
 from goldenpath.serve.protocol import inference_service
 from tests.serve.running import IDENTITY, INFER, Running, running
 from tests.sizes import FULL
@@ -23,17 +23,20 @@ BASES = tuple(
 )
 PATHS: dict[str, tuple[str, ...]] = {
     ASK: (*(f"{base}/infer" for base in BASES), "/v1/models/credit/predict", f"{CALLS}ModelInfer"),
-    "metadata": (
+    METADATA: (
         "/v2", "/v2/", "/v2/models", "/openapi.json", *BASES, *(f"{base}/ready" for base in BASES),
+        *(f"{base}/config" for base in BASES), "/v2/repository/index", "/v2/models/credit/stats",
         f"{CALLS}ServerMetadata", f"{CALLS}ModelMetadata", f"{CALLS}ModelReady",
+        f"{CALLS}ModelConfig", f"{CALLS}ModelStatistics", f"{CALLS}RepositoryIndex",
+        "/v2/logging", "/v2/repository/models/credit/unload",
         f"{CALLS}NoSuchCall", "/", "/v2/models/other", "/v2/models/other/infer", "/admin", "/v1",
     ),
-    "metrics": ("/metrics",),
+    METRICS: ("/metrics",),
     "health": (
         "/v2/health/live", "/v2/health/ready", f"{CALLS}ServerLive", f"{CALLS}ServerReady",
     ),
 }  # fmt: skip
-SCOPES: dict[str, Scope] = {ASK: "infer", "metadata": "read", "metrics": "metrics"}
+SCOPES: dict[str, Scope] = {ASK: "infer", METADATA: "read", METRICS: "metrics"}
 TOKENS: dict[str, tuple[tuple[Scope, ...], tuple[str, ...] | None]] = {
     "asks": (("infer",), None),
     "asks this one": (("infer",), ("credit",)),
@@ -119,7 +122,7 @@ def test_the_doors_are_all_that_the_server_answers_and_all_that_the_model_of_rig
             return {each.decode() for each in (*server._asks, *server._pages)}
 
     assert asyncio.run(known()) <= {path for paths in PATHS.values() for path in paths}
-    assert {*DOORS, "health"} == PATHS.keys() and INFER in PATHS[ASK]
+    assert {*LISTENERS[SERVER], "health"} == PATHS.keys() and INFER in PATHS[ASK]
 
 
 @pytest.mark.parametrize("door", SCOPES)

@@ -1,7 +1,8 @@
 """A small project in a real git repository, for tests that change it in every way."""
 
 import subprocess
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from goldenpath.train.source_state import open_checkout
@@ -42,6 +43,14 @@ def make_project(folder: Path) -> Path:
         (folder / name).write_text(text)
     commit(folder)
     return folder
+
+
+def forge(root: Path, name: str, kind: bytes, change: Callable[[bytes], bytes]) -> None:
+    """Write other content under the name of a loose object, which git does not notice."""
+    path = root / ".git" / "objects" / name[:2] / name[2:]
+    content = change(zlib.decompress(path.read_bytes()).partition(b"\0")[2])
+    path.chmod(0o644)
+    path.write_bytes(zlib.compress(b"%b %d\0" % (kind, len(content)) + content))
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from goldenpath.train.source.declaration import data_in_project
 from goldenpath.train.source_state import changes_of, open_checkout
 from tests.quick_project import commit
 from tests.starter import environment
-from tests.train.source.repositories import FILES, files_below, git, make_project
+from tests.train.source.repositories import FILES, files_below, forge, git, make_project
 
 COMMITTED = {name: text.encode() for name, text in FILES.items()}
 
@@ -354,3 +354,35 @@ def test_a_repository_with_sha256_names_is_read(tmp_path: Path) -> None:
     assert _export(project, tmp_path / "target") == {"file": b"x"}
     (project / "file").write_text("y")
     assert _changes(project) == ("file",)
+
+
+@pytest.mark.parametrize("folder", ["", "src", "src/model"])
+def test_a_folder_that_is_not_what_its_name_says_is_refused(project: Path, folder: str) -> None:
+    """Git reads most forged folders, and a work tree like them would count as the commit."""
+    name = git(project, "rev-parse", f"HEAD:{folder}").strip()
+    renamed = {"": b"notes", "src": b"model", "src/model": b"train.py"}[folder]
+    other = renamed[:-1] + b"z"
+    forge(project, name, b"tree", lambda content: content.replace(renamed, other))
+    (project / folder / renamed.decode()).rename(project / folder / other.decode())
+
+    with pytest.raises((VerificationError, Unavailable), match=r"damaged|hash mismatch"):
+        _changes(project)
+
+
+def test_a_commit_that_is_not_what_its_name_says_is_refused(project: Path) -> None:
+    head = git(project, "rev-parse", "HEAD").strip()
+    forge(project, head, b"commit", lambda content: content.replace(b"author ", b"author An "))
+
+    with pytest.raises((VerificationError, Unavailable), match=r"damaged|hash mismatch"):
+        _changes(project)
+
+
+def test_a_folder_above_the_project_is_compared_too(project: Path) -> None:
+    shutil.copytree(project / "src", project / "models" / "one" / "src")
+    commit(project)
+    name = git(project, "rev-parse", "HEAD:models").strip()
+    forge(project, name, b"tree", lambda content: content.replace(b"one", b"two"))
+    (project / "models" / "one").rename(project / "models" / "two")
+
+    with pytest.raises((VerificationError, Unavailable), match=r"damaged|hash mismatch"):
+        _changes(project / "models" / "two")

@@ -38,10 +38,11 @@ from goldenpath.attacks.holders.given_judgements import (
     GivenWaiver,
 )
 from goldenpath.canonical import JsonValue
-from goldenpath.deploy.reconcile.admission import judged
+from goldenpath.deploy.reconcile.admission import VerifiedEntry, judged
 from goldenpath.digest import Digest
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.project.statements import THRESHOLDS
+from goldenpath.promote.gates.entry_rules import entry_rules
 from goldenpath.promote.gates.fact_gates import CHECKS
 from goldenpath.promote.gates.follower_verdict import EntryFacts
 from goldenpath.promote.gates.gate import Live
@@ -147,7 +148,9 @@ class EntryScene:
         deployment = Deployment(STAGE, MODEL, (Slot(slot_name(TWO), TWO, 100),))
         time = scene.decided_at if ENTRY_TIME in without else NOW
         facts = scene._facts(time, None if RULES in without else then)
-        findings = judged(verified, scene._today(then), deployment, NOW, facts=(facts,))
+        rules = entry_rules(scene._today(then), STAGE, (facts.entry,))
+        release = VerifiedEntry(verified, verified)
+        findings = judged(release, rules, deployment, NOW, facts=(facts,))
         return "; ".join(each.message for each in findings if each.status == "fail")
 
     def _stage(self, without: frozenset[str]) -> Stage:

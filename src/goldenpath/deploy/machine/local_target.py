@@ -42,7 +42,7 @@ class LocalTarget:
     def __init__(
         self,
         settings: LocalSettings,
-        trust: Callable[[Digest], ReleaseTrust],
+        trust: Callable[[Deployment, Digest], ReleaseTrust],
         report: Report,
         terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
     ) -> None:

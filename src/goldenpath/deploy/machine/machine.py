@@ -27,6 +27,7 @@ from goldenpath.deploy.machine.observations import (
     Platformed,
     Warned,
 )
+from goldenpath.deploy.machine.release_trust import NO_TRUST
 from goldenpath.deploy.machine.routing import RouteChanged, tally_numbers
 from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
@@ -44,10 +45,9 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.processes.child import Message
 from goldenpath.processes.launch import ReleaseTrust, ServingTerms
 from goldenpath.processes.sidecar import Sidecar
-from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.release.attest.launch_trust import trust_of
 
 LOOK_EVERY = 1.0
 STATUS_EVERY = 2.0
@@ -55,8 +55,8 @@ ANCHOR_EVERY = 300.0
 """Seconds, by a clock that nobody sets."""
 
 
-StatementTimesOf = Callable[[Trusted, Digest], Mapping[Digest, datetime] | None]
-"""Returns when the statements about a release were seen here, as `Demand.seen` has it."""
+ReleaseTrustOf = Callable[[Trusted, Deployment, Digest], ReleaseTrust]
+"""Returns what the server of a release in a deployment verifies itself."""
 
 
 class Machine:
@@ -77,10 +77,10 @@ class Machine:
         watch: Callable[[Status], "tuple[Warned, ...]"] = lambda _: (),
         hold: Callable[[bool], None] = lambda _: None,
         patience: timedelta = PATIENCE,
-        statement_times: StatementTimesOf = lambda _trusted, _digest: None,
+        trust: ReleaseTrustOf,
     ) -> None:
         self._run = settings.run
-        self._statement_times = statement_times
+        self._trust_of = trust
         self._scheme: Literal["http", "https"] = (
             "https" if settings.listener_settings.certificate else "http"
         )
@@ -184,16 +184,10 @@ class Machine:
         """The commit that is followed; empty before one was trusted."""
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
 
-    def _trust(self, digest: Digest) -> ReleaseTrust:
-        """Return what the server of a release verifies itself, by the platform file in force."""
+    def _trust(self, deployment: Deployment, digest: Digest) -> ReleaseTrust:
+        """Return what the server of a release verifies itself, at the commit that is followed."""
         trusted = self._reconciler.trusted
-        if trusted is None:
-            return ReleaseTrust((), ())
-        try:
-            seen = self._statement_times(trusted, digest)
-        except GoldenPathError:
-            seen = {}  # then nobody is known to have seen a statement before its key ended
-        return trust_of(release_policy(trusted.platform), seen)
+        return NO_TRUST if trusted is None else self._trust_of(trusted, deployment, digest)
 
     def _terms(self, stage: str) -> ServingTerms:
         """Return the serving terms of a stage, by the platform file in force."""

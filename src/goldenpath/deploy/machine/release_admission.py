@@ -15,7 +15,13 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from goldenpath.deploy.reconcile.admission import judged, missing, needs_facts
+from goldenpath.deploy.reconcile.admission import (
+    VerifiedEntry,
+    judged,
+    missing,
+    needs_facts,
+    verified_by,
+)
 from goldenpath.deploy.reconcile.verdicts import AdmissionAnswer, AdmissionQuestion, Underway
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, Unavailable
@@ -23,15 +29,16 @@ from goldenpath.oci.store import Store
 from goldenpath.oci.stores.caching import CachingStore
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.gates.admission_policy import release_policy
+from goldenpath.promote.gates.entry_rules import EntryRules, entry_rules
 from goldenpath.promote.gates.follower_verdict import EntryFacts
-from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.manifests.desired import Deployment, StageEntry
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.workspace.entry_reader import EntryReader, PartsMemory
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.documents import Documents
-from goldenpath.release.attest.policy import Demand, Verified
-from goldenpath.release.attest.verify import Reading, gather, judge, unread_error, with_blobs
+from goldenpath.release.attest.policy import Demand
+from goldenpath.release.attest.verify import Reading, gather, unread_error, with_blobs
 
 AnyT = TypeVar("AnyT")
 
@@ -45,20 +52,30 @@ MOST_READINGS = 64
 """Finished readings that are kept for questions asked before they began."""
 MOST_WHOLE = 4096
 """Digests whose bytes are known to be whole."""
+MOST_ENTERED = 4096
+"""Releases in a stage whose entries are remembered once they are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """How a release entered a stage, the newest entry first, and the rules that follow from it."""
+
+    entries: tuple[StageEntry, ...]
+    rules: EntryRules
 
 
 @dataclass(slots=True)
 class _Reading:
     """A reading of a release and its evidence, for every question asked before it began."""
 
-    platform: Platform
+    rules: EntryRules
     digest: Digest
     question: AdmissionQuestion
     """The question that was asked first."""
     everywhere: bool
     """Whether the registry is asked, and not only the copy on this machine."""
     doing: str = "waits to be verified"
-    found: "Future[Verified]" = field(default_factory=Future)
+    found: "Future[VerifiedEntry]" = field(default_factory=Future)
     facts: "dict[tuple[str, str], Future[tuple[EntryFacts, ...]]]" = field(default_factory=dict)
     """What the gates ask, by deployment and commit; read once the release is verified."""
 
@@ -76,6 +93,7 @@ class ReleaseAdmission:
         self._memory = PartsMemory()
         self._layout: tuple[Platform, LayoutStore] | None = None
         self._readings: list[_Reading] = []
+        self._entries: dict[tuple[str, Digest, str], Future[tuple[StageEntry, ...]]] = {}
         self._whole: OrderedDict[Digest, None] = OrderedDict()
         self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -93,36 +111,67 @@ class ReleaseAdmission:
 
         Sufficient evidence in the local copy needs no registry; otherwise the registry is asked.
         """
+        entered = self._entered(platform, deployment, digest, question)
         running, everywhere = None, False
-        for reading in self._able(platform, digest, question):
+        for reading in self._able(entered.rules, digest, question):
             if not reading.found.done():
                 running = reading
                 continue
-            verified = reading.found.result()
-            facts = self._facts(reading, verified, deployment, question)
-            answer = _answer(verified, platform, deployment, question, facts=facts)
-            if reading.everywhere and verified.unread and not _suffices(answer):
-                raise unread_error(verified, _failures(answer))
+            release = reading.found.result()
+            facts = self._facts(reading, entered, deployment, question)
+            answer = _answer(release, entered.rules, deployment, question, facts=facts)
+            if reading.everywhere and release.then.unread and not _suffices(answer):
+                raise unread_error(release.then, _failures(answer))
             if reading.everywhere or _suffices(answer):
                 return answer
             everywhere = True
         if running is not None and running.everywhere >= everywhere:
             reading = running
         else:
-            reading = self._begin(_Reading(platform, digest, question, everywhere))
+            reading = self._begin(_Reading(entered.rules, digest, question, everywhere))
         self._wait(reading.found, question.at, f"{digest.short} {reading.doing}")
         return self(platform, deployment, digest, question)
 
+    def _entered(
+        self,
+        platform: Platform,
+        deployment: Deployment,
+        digest: Digest,
+        question: AdmissionQuestion,
+    ) -> _Entered:
+        """Return how the release entered the stage. Raises `Underway` while that is read."""
+        key = (deployment.name, digest, question.commit)
+        future = self._entries.get(key)
+        if future is None or (future.done() and future.exception() is not None):
+            self._forget_entries()
+            future = self._entries[key] = Future()
+            trusted = Trusted(question.commit, platform)
+            place = (deployment.stage, deployment.model)
+            self._enqueue(future, lambda: self._history.entries(trusted, *place, digest))
+        self._wait(future, question.at, f"the entry of {digest.short} is being looked up")
+        entries = future.result()
+        return _Entered(entries, entry_rules(platform, deployment.stage, entries))
+
+    def _forget_entries(self) -> None:
+        """Forget the oldest that are read: one that a question waits for must not be lost."""
+        surplus = max(0, len(self._entries) - MOST_ENTERED)
+        for key in [key for key, each in self._entries.items() if each.done()][:surplus]:
+            del self._entries[key]
+
     def _able(
-        self, platform: Platform, digest: Digest, question: AdmissionQuestion
+        self, rules: EntryRules, digest: Digest, question: AdmissionQuestion
     ) -> tuple[_Reading, ...]:
-        """Return the readings that began after the question was asked, the oldest first."""
+        """Return the readings that began after the question was asked, the oldest first.
+
+        Stages may share a reading: it depends on what they demand, and not on their gates.
+        """
         return tuple(
             each
             for each in self._readings
             if each.digest == digest
             and each.question.step >= question.step
-            and each.platform == platform
+            and each.rules.today == rules.today
+            and each.rules.then.demands == rules.then.demands
         )
 
     def _begin(self, reading: _Reading) -> _Reading:
@@ -136,39 +185,32 @@ class ReleaseAdmission:
     def _facts(
         self,
         reading: _Reading,
-        verified: Verified,
+        entered: _Entered,
         deployment: Deployment,
         question: AdmissionQuestion,
     ) -> tuple[EntryFacts, ...]:
         """Return what the gates ask; none if the answer is clear without. Raises `Underway`."""
-        if not verified.holds:
+        is_valid = reading.found.result().then.holds
+        if not is_valid or not needs_facts(entered.rules, deployment.stage):
             return ()
         key = (deployment.name, question.commit)
         future = reading.facts.get(key)
         if future is None:
             future = reading.facts[key] = Future()
-            self._enqueue(future, lambda: self._read_facts(reading, verified, deployment, question))
+            self._enqueue(future, lambda: self._read_facts(reading, entered.entries, question))
         self._wait(future, question.at, f"{reading.digest.short} is being judged by the gates")
         return future.result()
 
     def _read_facts(
-        self,
-        reading: _Reading,
-        verified: Verified,
-        deployment: Deployment,
-        question: AdmissionQuestion,
+        self, reading: _Reading, entries: tuple[StageEntry, ...], question: AdmissionQuestion
     ) -> tuple[EntryFacts, ...]:
-        trusted = Trusted(question.commit, reading.platform)
-        stage, model = deployment.stage, deployment.model
-        entries = self._history.entries(trusted, stage, model, reading.digest)
-        if not needs_facts(reading.platform, stage, entries):
-            return ()
-        store = self._store(reading.platform)
+        platform = reading.rules.today
+        store = self._store(platform)
         if isinstance(store, CachingStore) and not reading.everywhere:
             store = store.cache
-        seen = self._seen(reading.platform, question)
-        reader = EntryReader(store, reading.platform, question.at, self._memory, seen=seen)
-        return reader.facts(verified, entries)
+        policy, seen = release_policy(reading.rules.then), self._seen(platform, question)
+        reader = EntryReader(store, policy, platform.people, question.at, self._memory, seen=seen)
+        return reader.facts(reading.found.result().then, entries)
 
     def _wait(self, future: "Future[AnyT]", at: datetime, doing: str) -> None:
         """Wait as long as this step of the loop has time left. Raises `Underway` after that."""
@@ -199,30 +241,32 @@ class ReleaseAdmission:
         while True:
             self._queue.get()()
 
-    def _found(self, reading: _Reading) -> Verified:
-        store = self._store(reading.platform)
+    def _found(self, reading: _Reading) -> VerifiedEntry:
+        store = self._store(reading.rules.today)
         if not isinstance(store, CachingStore):
             reading.everywhere = True
             return self._verified(store, reading)
         if not reading.everywhere:
             with suppress(NotFound):
-                verified = self._verified(store.cache, reading)
-                if verified.holds:
-                    return verified
+                release = self._verified(store.cache, reading)
+                if release.then.holds:
+                    return release
             reading.everywhere = True
         reading.doing = "is being pulled from the registry"
         documents = gather(store, reading.digest, reading=_statements(reading, READERS))
-        there = self._judged(reading, documents)
-        if not there.holds:
+        there = self._verified_by(reading, documents)
+        if not there.then.holds:
             return there
         # Worthless statements stay where they are: they would bury the others here as well.
-        useful = {each.envelope for each in there.statements}.union(reading.question.named)
+        counted = (*there.then.statements, *there.today.statements)
+        useful = {each.envelope for each in counted}.union(reading.question.named)
         listed = [each.listed for each in documents.referrers if each.listed.digest in useful]
         store.pull(reading.digest, listed)
-        verified = self._verified(store.cache, reading)
-        return replace(verified, unread=verified.unread or there.unread)
+        release = self._verified(store.cache, reading)
+        unread = release.then.unread or there.then.unread
+        return replace(release, then=replace(release.then, unread=unread))
 
-    def _verified(self, store: Store, reading: _Reading) -> Verified:
+    def _verified(self, store: Store, reading: _Reading) -> VerifiedEntry:
         """Return what is verified about the release; every byte was read, now or before."""
         reading.doing = "is being verified"
         documents = gather(store, reading.digest, reading=_statements(reading))
@@ -232,12 +276,11 @@ class ReleaseAdmission:
             self._whole[reading.digest] = None
             if len(self._whole) > MOST_WHOLE:
                 self._whole.popitem(last=False)
-        return self._judged(reading, documents)
+        return self._verified_by(reading, documents)
 
-    def _judged(self, reading: _Reading, documents: Documents) -> Verified:
-        policy, people = release_policy(reading.platform), reading.platform.people
-        now, seen = reading.question.at, self._seen(reading.platform, reading.question)
-        return judge(reading.digest, documents, policy, people, now=now, seen=seen)
+    def _verified_by(self, reading: _Reading, documents: Documents) -> VerifiedEntry:
+        now, seen = reading.question.at, self._seen(reading.rules.today, reading.question)
+        return verified_by(reading.rules, reading.digest, documents, now=now, seen=seen)
 
     def _seen(
         self, platform: Platform, question: AdmissionQuestion
@@ -256,28 +299,23 @@ class ReleaseAdmission:
 
 
 def _statements(reading: _Reading, workers: int = 1) -> Reading:
-    policy, people = release_policy(reading.platform), reading.platform.people
+    policy, people = release_policy(reading.rules.then), reading.rules.today.people
     demand = Demand(reading.digest, policy, people, reading.question.at)
     return Reading(demand, reading.question.named, workers=workers)
 
 
 def _answer(
-    verified: Verified,
-    platform: Platform,
+    release: VerifiedEntry,
+    rules: EntryRules,
     deployment: Deployment,
     question: AdmissionQuestion,
     *,
     facts: tuple[EntryFacts, ...],
 ) -> AdmissionAnswer:
     findings = judged(
-        verified,
-        platform,
-        deployment,
-        question.at,
-        facts=facts,
-        break_glass=question.break_glass,
+        release, rules, deployment, question.at, facts=facts, break_glass=question.break_glass
     )
-    return AdmissionAnswer(findings, missing(verified, question.named))
+    return AdmissionAnswer(findings, missing(release.then, question.named))
 
 
 def _failures(answer: AdmissionAnswer) -> str:

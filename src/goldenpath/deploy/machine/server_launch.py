@@ -51,10 +51,10 @@ class ServerLauncher:
     def __init__(
         self,
         settings: LocalSettings,
-        trust: Callable[[Digest], ReleaseTrust],
+        trust: Callable[[Deployment, Digest], ReleaseTrust],
         terms: Callable[[str], ServingTerms],
     ) -> None:
-        """`trust` returns that of a release, `terms` those of a stage."""
+        """`trust` returns that of a release in a deployment, `terms` those of a stage."""
         self._settings = settings
         self._trust = trust
         self._terms = terms
@@ -76,7 +76,7 @@ class ServerLauncher:
                 digest=str(slot.digest),
                 replica=replica,
                 source=ReleaseSource(str(settings.store)),
-                trust=self._trust(slot.digest),
+                trust=self._trust(deployment, slot.digest),
                 listen=f"unix:{socket}" if short else "127.0.0.1:0",
                 # TLS ends at the gateway. The tokens are checked by the servers.
                 listener_settings=ListenerSettings(access=settings.listener_settings.access),

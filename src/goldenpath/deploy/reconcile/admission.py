@@ -4,7 +4,7 @@ The gates of the stage are judged here again, from the evidence and the commits.
 promoter signed is a record: it says who promoted, and on which approvals and waivers.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,18 +15,27 @@ from goldenpath.oci.store import Store
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.approval import confirmed, second_people, time_refusal
 from goldenpath.promote.gates.authorship import ReleaseChange
-from goldenpath.promote.gates.entry_rules import rules_of_entry
+from goldenpath.promote.gates.entry_rules import EntryRules, entry_rules
 from goldenpath.promote.gates.follower_verdict import EntryFacts, rejudged
 from goldenpath.promote.gates.waiver import Excuse, excuses
-from goldenpath.promote.manifests.desired import Deployment, StageEntry
+from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_glass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.workspace.entry_reader import EntryReader
 from goldenpath.promote.workspace.stage_history import StageHistory
-from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
+from goldenpath.release.attest.documents import Documents
+from goldenpath.release.attest.policy import Demand, Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import DECISION, cited, member
-from goldenpath.release.attest.verify import verify
+from goldenpath.release.attest.verify import Reading, gather, judge, require_all_read
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEntry:
+    """What is verified about a release, by the rules of its entry and by those of today."""
+
+    then: Verified
+    today: Verified
 
 
 def admit(
@@ -45,20 +54,41 @@ def admit(
     Every byte of the image is read. Raises `NotFound` if the store has no such release.
     """
     platform = trusted.platform
-    policy = release_policy(platform)
-    seen = history.statement_times(trusted, now)
-    verified = verify(store, digest, policy, people=platform.people, now=now, blobs=True, seen=seen)
     entries = history.entries(trusted, deployment.stage, deployment.model, digest)
+    rules = entry_rules(platform, deployment.stage, entries)
+    seen = history.statement_times(trusted, now)
+    policy = release_policy(rules.then)
+    demand = Demand(digest, policy, platform.people, now, seen)
+    documents = gather(store, digest, reading=Reading(demand), blobs=True)
+    release = verified_by(rules, digest, documents, now=now, seen=seen)
+    verified = require_all_read(release.then)
     facts: tuple[EntryFacts, ...] = ()
-    if needs_facts(platform, deployment.stage, entries):
-        facts = EntryReader(store, platform, now, seen=seen).facts(verified, entries)
-    return judged(verified, platform, deployment, now, facts=facts, break_glass=break_glass)
+    if needs_facts(rules, deployment.stage):
+        reader = EntryReader(store, policy, platform.people, now, seen=seen)
+        facts = reader.facts(verified, entries)
+    return judged(release, rules, deployment, now, facts=facts, break_glass=break_glass)
 
 
-def needs_facts(platform: Platform, stage: str, entries: Sequence[StageEntry]) -> bool:
+def verified_by(
+    rules: EntryRules,
+    digest: Digest,
+    documents: Documents,
+    *,
+    now: datetime,
+    seen: Mapping[Digest, datetime] | None,
+) -> VerifiedEntry:
+    """Return what is verified about a release; `seen` is as in `Demand`."""
+    people = rules.today.people
+    then, today = release_policy(rules.then), release_policy(rules.today)
+    verified = judge(digest, documents, then, people, now=now, seen=seen)
+    if then == today:
+        return VerifiedEntry(verified, verified)
+    return VerifiedEntry(verified, judge(digest, documents, today, people, now=now, seen=seen))
+
+
+def needs_facts(rules: EntryRules, stage: str) -> bool:
     """Whether a gate is asked: by the file of today, or by that of the newest entry."""
-    then = entries[0].platform if entries else None
-    return asks_gates(platform, stage) or (then is not None and asks_gates(then, stage))
+    return asks_gates(rules.today, stage) or (rules.differ and asks_gates(rules.then, stage))
 
 
 def asks_gates(platform: Platform, name: str) -> bool:
@@ -70,8 +100,8 @@ def asks_gates(platform: Platform, name: str) -> bool:
 
 
 def judged(
-    verified: Verified,
-    platform: Platform,
+    release: VerifiedEntry,
+    rules: EntryRules,
     deployment: Deployment,
     now: datetime,
     *,
@@ -80,18 +110,18 @@ def judged(
 ) -> tuple[Finding, ...]:
     """Return the findings for a deployment that follow from what is verified about its release.
 
-    `facts` are those of each entry of the release into the stage, the newest first. The gates are
+    `facts` are those of each entry of the release into the stage, the newest first. The rules are
     those of the platform file at the newest entry. If those of today would not let the release in,
     a finding `today` says so, and stops nothing.
     """
-    rules = _rules(platform, deployment.stage, facts)
-    case = _Case(verified, _stage(rules, deployment.stage), rules, deployment.model, break_glass)
+    today = _stage(rules.today, deployment.stage)
+    stage = _stage(rules.then, deployment.stage)
+    case = _Case(release.then, stage, rules.then, deployment.model, break_glass)
     findings = _findings(case, facts, now)
-    if rules is platform or any(each.status == "fail" for each in findings):
+    if not rules.differ or any(each.status == "fail" for each in findings):
         return findings
-    stage = _stage(platform, deployment.stage)
-    today = _findings(replace(case, stage=stage, platform=platform), facts, now)
-    closed = [each for each in today if each.status == "fail"]
+    anew = replace(case, verified=release.today, stage=today, platform=rules.today)
+    closed = [each for each in _findings(anew, facts, now) if each.status == "fail"]
     if not closed:
         return findings
     reasons = "; ".join(f"{each.check}: {each.message}" for each in closed)
@@ -104,15 +134,6 @@ def _stage(platform: Platform, name: str) -> Stage:
     if stage is None:
         raise InvalidInput(f"the stage {name!r} is not in platform.toml")
     return stage
-
-
-def _rules(platform: Platform, stage: str, facts: Sequence[EntryFacts]) -> Platform:
-    """Return the platform that judges: its gates are of the newest entry, its people of today."""
-    _stage(platform, stage)
-    then = facts[0].entry.platform if facts else None
-    if then is None or then == platform or then.stage(stage) is None:
-        return platform
-    return rules_of_entry(then, platform)
 
 
 def _findings(case: "_Case", facts: Sequence[EntryFacts], now: datetime) -> tuple[Finding, ...]:

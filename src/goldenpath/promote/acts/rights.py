@@ -4,8 +4,9 @@
 holder, lets the real follower judge, and compares: whatever it accepts must be open here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal
 
 from goldenpath.promote.manifests.commit_rights import is_guarded
@@ -13,7 +14,9 @@ from goldenpath.promote.platform.break_glass import may_use_break_glass
 from goldenpath.promote.platform.platform import FILE, Platform, Stage
 from goldenpath.promote.platform.toml_table import duration_text
 
-HolderKind = Literal["person", "machine", "build key", "pusher", "registry writer", "caller"]
+HolderKind = Literal[
+    "person", "machine", "witness", "build key", "pusher", "registry writer", "caller"
+]
 RightOutcome = Literal["refused", "by right", "open"]
 """`refused` by a control; `by right`: the platform lets one holder do it; `open`: a path."""
 
@@ -36,9 +39,20 @@ REGISTRY = (
 """What can be pushed to the registry about a release, or deleted there."""
 FOLLOWED_FILE, NOTE = "followed file", "note"
 """A file that a cluster, git or CI obeys, and one that nobody obeys, such as a README."""
-DIGEST, BREAK_GLASS, ASK = "digest", "breakGlass", "ask"
-DOORS = (ASK, "metadata", "metrics")
+DIGEST, BREAK_GLASS = "digest", "breakGlass"
+ASK, METADATA, METRICS = "ask", "metadata", "metrics"
 """What a listener answers. Health is open to everybody, and says nothing else."""
+GATEWAY, GRPC, SERVER, PAGE = "gateway", "gRPC", "model server", "metrics page"
+LISTENERS: Mapping[str, tuple[str, ...]] = {
+    GATEWAY: (ASK, METADATA, METRICS),
+    GRPC: (ASK, METADATA),
+    SERVER: (ASK, METADATA, METRICS),
+    PAGE: (METRICS,),
+}
+"""What each listener of a machine that follows git answers."""
+DOORS = tuple(
+    f"{answer} at the {listener}" for listener, answers in LISTENERS.items() for answer in answers
+)
 FIELDS = (
     *TRUST, FOLLOWED_FILE, NOTE, DIGEST, *SHARES, *SETTINGS, *RECORD, *RESTRICTIONS, BREAK_GLASS,
     *REGISTRY, *DOORS,
@@ -89,6 +103,7 @@ def rights(scene: RightsScene) -> tuple[Right, ...]:
     return (
         *_of_people(scene),
         *_of_machines(),
+        *_of_witnesses(),
         *_of_build_keys(),
         *_of_strangers(),
         *_of_callers(scene.platform),
@@ -164,6 +179,15 @@ def _of_machines() -> Iterator[Right]:
             yield Right("machine", field, "refused", "a machine changes nothing else")
 
 
+def _of_witnesses() -> Iterator[Right]:
+    for field in FIELDS:
+        if field in (*REGISTRY, *DOORS):
+            how = "its key signs commits of the branch anchors only"
+        else:
+            how = "no commit of main counts that a witness signed"
+        yield Right("witness", field, "refused", how)
+
+
 def _of_build_keys() -> Iterator[Right]:
     yield from _without_access("build key")
     for field in FIELDS:
@@ -203,9 +227,32 @@ def _of_callers(platform: Platform) -> Iterator[Right]:
     for field in FIELDS:
         if field not in DOORS:
             yield Right("caller", field, "refused", "a listener changes nothing of a release")
+    yield from _at_gateway(platform)
+    for field in _doors(SERVER):
+        how = "only this machine reaches a model server, and it asks for the same tokens"
+        yield Right("caller", field, "by right", how)
+    for listener, flag in ((GRPC, "--grpc"), (PAGE, "--metrics")):
+        how = f"listens nowhere unless up has {flag}; it asks for the same tokens"
+        for field in _doors(listener):
+            yield Right("caller", field, "by right", how)
+
+
+def _doors(listener: str) -> tuple[str, ...]:
+    return tuple(f"{answer} at the {listener}" for answer in LISTENERS[listener])
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone; a name may point anywhere, whatever it begins with."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _at_gateway(platform: Platform) -> Iterator[Right]:
     host = platform.gateway.rpartition(":")[0].strip("[]")
-    if host == "localhost" or host == "::1" or host.startswith("127."):
-        for field in DOORS:
+    if _is_loopback(host):
+        for field in _doors(GATEWAY):
             yield Right("caller", field, "by right", "only this machine reaches the gateway")
         return
     how = (
@@ -213,5 +260,5 @@ def _of_callers(platform: Platform) -> Iterator[Right]:
         "runs, and could not be found out"
     )
     cure = "set GOLDENPATH_ACCESS_FILE and the TLS files there, or listen on loopback"
-    for field in DOORS:
+    for field in _doors(GATEWAY):
         yield Right("caller", field, "open", how, cure)

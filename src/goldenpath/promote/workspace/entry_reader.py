@@ -8,13 +8,11 @@ from datetime import datetime
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.store import Store
-from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.follower_verdict import EntryFacts, known_at
 from goldenpath.promote.gates.gate import Live
 from goldenpath.promote.manifests.desired import StageEntry
-from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.workspace.release_reader import ReleaseParts, read_parts, read_rows
-from goldenpath.release.attest.policy import Verified
+from goldenpath.release.attest.policy import Person, Policy, Verified
 from goldenpath.release.attest.verify import verify
 from goldenpath.release.evidence.training_statements import metrics_of
 
@@ -40,10 +38,12 @@ class PartsMemory:
 
 @dataclass(frozen=True, slots=True)
 class EntryReader:
-    """Reads one store under one platform file."""
+    """Reads one store under the rules of one entry."""
 
     store: Store
-    platform: Platform
+    policy: Policy
+    """What counts as evidence about the release that the stage ran before."""
+    people: Sequence[Person]
     now: datetime
     memory: PartsMemory = field(default_factory=PartsMemory)
     seen: Mapping[Digest, datetime] | None = None
@@ -70,18 +70,10 @@ class EntryReader:
         return EntryFacts(entry, parts.contract, parts.documents, live, rows, unread)
 
     def _live(self, digest: Digest, entry: StageEntry) -> Live:
-        policy = release_policy(self.platform)
-        verified = known_at(
-            verify(
-                self.store,
-                digest,
-                policy,
-                people=self.platform.people,
-                now=self.now,
-                seen=self.seen,
-            ),
-            entry.time,
+        everything = verify(
+            self.store, digest, self.policy, people=self.people, now=self.now, seen=self.seen
         )
+        verified = known_at(everything, entry.time)
         contract = self.memory.read(self.store, digest).contract
         rows = read_rows(self.store, verified, contract)
         return Live(digest, contract, metrics_of(verified), rows, verified)

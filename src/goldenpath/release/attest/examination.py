@@ -10,7 +10,7 @@ kept. Elsewhere, remove a stolen key from the policy. A statement without a sign
 as signed now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -80,7 +80,8 @@ def examine(
     digest: Digest, documents: Documents, demand: Demand, *, without: frozenset[str] = frozenset()
 ) -> Examination:
     """Judge with reasons for each refusal; `without` switches controls off, for attacks."""
-    demand = _with_citations(documents, demand)
+    if demand.seen:
+        demand = replace(demand, seen=with_citations(documents.referrers, demand.seen))
     counted: list[SignedStatement] = []
     refusals: list[RejectedStatement] = []
     for document in documents.referrers:
@@ -101,18 +102,18 @@ def examine(
     return Examination(verified, tuple(refusals))
 
 
-def _with_citations(documents: Documents, demand: Demand) -> Demand:
+def with_citations(
+    documents: Iterable[Document], seen: Mapping[Digest, datetime]
+) -> Mapping[Digest, datetime]:
     """Add what decisions cite: it was there before them, because they name it by its digest."""
-    if not demand.seen:
-        return demand
-    seen = dict(demand.seen)
-    for document in documents.referrers:
-        known = demand.seen.get(document.listed.digest)
+    times = dict(seen)
+    for document in documents:
+        known = seen.get(document.listed.digest)
         if known is None or document.fault:
             continue  # a damaged document may not be what its digest says
         for cited in cited_envelopes(document):
-            seen[cited] = min(known, seen.get(cited, known))
-    return replace(demand, seen=seen)
+            times[cited] = min(known, times.get(cited, known))
+    return times
 
 
 def _consider(
@@ -165,4 +166,4 @@ def _reported(refusals: Sequence[RejectedStatement], unread: str) -> list[Findin
     return findings
 
 
-__all__ = ["Demand", "Examination", "RejectedStatement", "examine", "judge"]
+__all__ = ["Demand", "Examination", "RejectedStatement", "examine", "judge", "with_citations"]

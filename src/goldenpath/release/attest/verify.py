@@ -19,7 +19,7 @@ from goldenpath.oci.store import Store
 from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.release.attest.controls import is_signed_for
 from goldenpath.release.attest.documents import STATEMENTS, Document, Documents, cited_envelopes
-from goldenpath.release.attest.examination import judge
+from goldenpath.release.attest.examination import judge, with_citations
 from goldenpath.release.attest.policy import Demand, Person, Policy, Verified
 
 MAX_WORTHLESS = 200
@@ -112,6 +112,18 @@ def gather(
         unread=statements.unread,
     )
     return with_blobs(store, documents, watch=watch) if blobs else documents
+
+
+def times_with_citations(
+    store: Store, digest: Digest, seen: Mapping[Digest, datetime]
+) -> Mapping[Digest, datetime]:
+    """Return the times in `seen` that are about a release, with those of what decisions cite.
+
+    Whoever verifies the release later may not keep the decisions, which people signed.
+    """
+    named = [each for each in store.referrers(digest) if each.digest in seen]
+    times = {each.digest: seen[each.digest] for each in named}
+    return with_citations((_document(store, each) for each in named), times)
 
 
 def with_blobs(

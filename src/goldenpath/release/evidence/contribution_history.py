@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldenpath.errors import Unavailable, VerificationError
-from goldenpath.release.attest.signatures.ssh_public_key import fingerprint
+from goldenpath.release.attest.signatures.ssh_public_key import plain_fingerprint
 from goldenpath.release.attest.signatures.sshsig import GIT_NAMESPACE
 from goldenpath.release.attest.signatures.sshsig import verify as verify_ssh
 from goldenpath.release.evidence.contributions import Contributions, Contributor, ReleasePart
@@ -41,7 +41,7 @@ def contributions_of(
     with project_repository(root, environment) as repository:
         try:
             return _read(replace(repository, commit=commit), most_parts)
-        except Unavailable as error:
+        except (Unavailable, VerificationError) as error:
             return Contributions(gap=error.message)
 
 
@@ -165,4 +165,4 @@ def _contributor(commit: str, content: bytes) -> Contributor:
     except VerificationError:
         # An OpenPGP signature, or one of a kind that `platform.toml` cannot list: the name counts.
         return Contributor(author)
-    return Contributor(author, fingerprint(key))
+    return Contributor(author, plain_fingerprint(key))

@@ -7,11 +7,13 @@ first line on standard input is a `GrpcLaunch`. End of input means: answer open 
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 import uvloop
 
 from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.http.access import Access, load_access
 from goldenpath.http.client import HttpClient, ServerAddress
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GrpcLaunch
@@ -35,14 +37,30 @@ async def run() -> None:
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the first line of standard input is no launch: {error}") from error
     shown = Shown(launch.listener_settings, log_line)
-    loop.add_signal_handler(signal.SIGHUP, shown.reload)
+    access = _access(launch)
+
+    def reload() -> None:
+        nonlocal access
+        shown.reload()
+        try:
+            access = _access(launch)
+        except GoldenPathError as error:
+            log_line(f"not reloaded: {error.message}")
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
-    listener = GrpcListener(forward(gateway, launch.caller_secret), largest=LARGEST)
+    asked = forward(gateway, launch.caller_secret, lambda: access)
+    listener = GrpcListener(asked, largest=LARGEST)
     secure = credentials(launch.listener_settings, lambda: shown.renewed, log_line)
     _send_event({"event": "ready", "address": await listener.open(launch.listen, secure)})
     await reader.read()
     await listener.close(GRACE)
     gateway.close()
+
+
+def _access(launch: GrpcLaunch) -> Access | None:
+    file = launch.listener_settings.access
+    return load_access(Path(file), log_line) if file else None
 
 
 def main() -> int:

@@ -6,9 +6,11 @@ to the first try might be in the log.
 """
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.http.access import Access, Denied
 from goldenpath.http.callers import caller_header
 from goldenpath.http.client import HttpClient
 from goldenpath.http.messages.heads import HOP_BY_HOP
@@ -24,29 +26,31 @@ STAGE = b"x-goldenpath-stage"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _OWN = (b"grpc-", b":")
 _CALLER = HEADER_CALLER.encode()
+_OF_ALL = ("ServerMetadata", inference_service.INDEX)
+"""Calls that name no model. The others are answered by model servers, which ask for tokens."""
 _NO_INDEX = (
     "the gateway has no index of models over gRPC: POST /STAGE/MODEL/v2/repository/index lists one"
 )
 _NOT_FORWARDED = HOP_BY_HOP | {STAGE, b"host", _CALLER}
 
 
-def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
-    """Return a forwarder of calls to their stage; it names the caller with `caller_secret`."""
+def forward(
+    gateway: HttpClient,
+    caller_secret: str = "",
+    access: Callable[[], Access | None] = lambda: None,
+) -> Ask:
+    """Return a forwarder of calls to their stage; it names the caller with `caller_secret`.
+
+    `access` returns the rules for calls that no model server answers.
+    """
 
     async def ask(call: Call) -> CallReply:
         if call.name in ("ServerLive", "ServerReady"):
             health = await _ask(gateway, "GET", "/healthz", headers={}, body=b"")
             key = call.name.removeprefix("Server").lower()
             return _message(call.name, {key: health.status == 200})
-        if call.name == "ServerMetadata":
-            metadata = {
-                "name": "goldenpath",
-                "version": __version__,
-                "extensions": inference_service.EXTENSIONS,
-            }
-            return _message(call.name, metadata)
-        if call.name == inference_service.INDEX:
-            return _refusal(404, _NO_INDEX)
+        if call.name in _OF_ALL:
+            return _about_all(call, access())
         try:
             target = _target(call)
         except InvalidInput as error:
@@ -62,6 +66,22 @@ def forward(gateway: HttpClient, caller_secret: str = "") -> Ask:
         return await _ask(gateway, "POST", target, headers=headers, body=call.message)
 
     return ask
+
+
+def _about_all(call: Call, access: Access | None) -> CallReply:
+    """Answer what is about no model, to whoever may read metadata of all models."""
+    if access is not None:
+        caller = access.admit(call.headers.get(b"authorization", b""), "read", time.time())
+        if isinstance(caller, Denied):
+            return _refusal(caller.status, caller.message)
+    if call.name == inference_service.INDEX:
+        return _refusal(404, _NO_INDEX)
+    metadata = {
+        "name": "goldenpath",
+        "version": __version__,
+        "extensions": inference_service.EXTENSIONS,
+    }
+    return _message(call.name, metadata)
 
 
 def _target(call: Call) -> str:

@@ -6,6 +6,7 @@ are. Everything else is read from its objects by git in an empty repository of o
 configuration but that of the user and the machine.
 """
 
+import hashlib
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from goldenpath.errors import InvalidInput, Unavailable
+from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 
 _TIMEOUT = 600.0
 _CHUNK = 1024 * 1024
@@ -80,7 +81,8 @@ class ProjectRepository:
     def objects(self, names: Iterable[str]) -> Iterator[Iterator[bytes]]:
         """Yield the content of each object in chunks, which have to be read to their end.
 
-        Raises `Unavailable` if an object is missing.
+        Git does not compare an object with its name when it reads one, so that is done here. Raises
+        `Unavailable` if an object is missing, `VerificationError` if it is not what its name says.
         """
         command = ["git", "cat-file", "--batch"]
         with subprocess.Popen(
@@ -98,7 +100,7 @@ class ProjectRepository:
                         f"the object {name} is missing in the repository of {self.root}",
                         hint="a partial clone needs git fetch --refetch",
                     )
-                yield _chunks(process.stdout, int(head[2]))
+                yield _compared(_chunks(process.stdout, int(head[2])), name, head[1:])
                 process.stdout.read(1)
 
     def setting(self, *arguments: str) -> str:
@@ -173,6 +175,20 @@ def _asked(root: Path, environment: Mapping[str, str], *arguments: str) -> str:
             hint="run git add --all && git commit",
         )
     raise Unavailable(f"git could not read the repository of {root}: {words}")
+
+
+def _compared(chunks: Iterable[bytes], name: str, head: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the chunks of an object, and compare its hash with its name (git, object format)."""
+    digest = hashlib.sha1(usedforsecurity=False) if len(name) == 40 else hashlib.sha256()
+    digest.update(b" ".join(head) + b"\0")
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != name:
+        raise VerificationError(
+            f"a git object is damaged: expected {name}, got {digest.hexdigest()}",
+            hint="run git fsck, and fetch the repository again",
+        )
 
 
 def _chunks(stream: IO[bytes], size: int) -> Iterator[bytes]:

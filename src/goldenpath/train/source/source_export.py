@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from goldenpath.errors import InvalidInput, Unavailable, VerificationError
+from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.files import open_below
 from goldenpath.project.links import READ_FILES, READ_FOLDERS
 from goldenpath.train.source.project_repository import ProjectRepository
@@ -26,6 +26,7 @@ _MAX_POINTER = 1024
 _MAX_TEXT = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _FILE, _PROGRAM, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
+_FOLDER = "040000"
 _POINTER = re.compile(rb"version \S+\n(?:ext-\S+ \S+\n)*oid sha256:([a-f0-9]{64})\nsize (\d+)\n")
 
 
@@ -45,11 +46,14 @@ def committed_files(repository: ProjectRepository) -> tuple[TreeEntry, ...]:
     """Return the files of the project in the commit. Raises `InvalidInput` for links among them.
 
     Links are refused where we read or pack files. Elsewhere only the project's own programs read
-    them, in their sandbox.
+    them, in their sandbox. Raises `VerificationError` if the commit or a folder of it is not what
+    its name says: then the files would not be those of the commit.
     """
     tree = f"{repository.commit}:{repository.prefix.rstrip('/')}"
-    listing = repository.git("ls-tree", "-r", "-z", "-l", "--full-tree", tree)
-    entries = tuple(_entry(line) for line in listing.split(b"\0") if line)
+    listing = repository.git("ls-tree", "-r", "-t", "-z", "-l", "--full-tree", tree)
+    listed = tuple(_entry(line) for line in listing.split(b"\0") if line)
+    entries = tuple(each for each in listed if each.mode != _FOLDER)
+    _compare_folders(repository, [each.identity for each in listed if each.mode == _FOLDER])
     if len(entries) > MAX_FILES:
         raise InvalidInput(f"{repository.root} has more than {MAX_FILES} files in its commit")
     for entry in entries:
@@ -64,6 +68,16 @@ def committed_files(repository: ProjectRepository) -> tuple[TreeEntry, ...]:
                 hint="replace the link by a copy of the file, and commit it",
             )
     return entries
+
+
+def _compare_folders(repository: ProjectRepository, below: Sequence[str]) -> None:
+    """Compare the commit, and every folder on the way to its files, with their names."""
+    parts = PurePosixPath(repository.prefix).parts
+    above = [f"{repository.commit}:{'/'.join(parts[:depth])}" for depth in range(len(parts) + 1)]
+    names = [repository.text("rev-parse", "--verify", each) for each in above]
+    for chunks in repository.objects(dict.fromkeys((repository.commit, *names, *below))):
+        for _ in chunks:
+            pass
 
 
 def uncommitted_changes(
@@ -228,23 +242,8 @@ def _matches(path: Path, pointer: "re.Match[bytes]") -> bool:
 def _contents(
     repository: ProjectRepository, entries: Sequence[TreeEntry]
 ) -> Iterator[Iterator[bytes]]:
-    """Yield the content of each entry in chunks. Raises `VerificationError` for a wrong one."""
-    objects = repository.objects(entry.identity for entry in entries)
-    for entry, chunks in zip(entries, objects, strict=True):
-        yield _verified(chunks, entry)
-
-
-def _verified(chunks: Iterable[bytes], entry: TreeEntry) -> Iterator[bytes]:
-    state = _state(entry, entry.size)
-    for chunk in chunks:
-        state.update(chunk)
-        yield chunk
-    if state.hexdigest() != entry.identity:
-        raise VerificationError(
-            f"the object of {entry.path} is damaged: expected {entry.identity}, got "
-            f"{state.hexdigest()}",
-            hint="run git fsck, and fetch the repository again",
-        )
+    """Return the content of each entry in chunks. Raises `VerificationError` for a wrong one."""
+    return repository.objects(entry.identity for entry in entries)
 
 
 def _hash(file: IO[bytes], entry: TreeEntry) -> str:

@@ -14,6 +14,7 @@ from goldenpath.release.attest.signatures.ssh_public_key import (
     is_same_key,
     key_identity,
     pem_identity,
+    plain_fingerprint,
 )
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
@@ -77,3 +78,20 @@ def test_a_point_has_the_fingerprint_that_openssh_shows_for_it() -> None:
     assert fingerprint(WHOLE) in fingerprints(SHORT)
     assert fingerprints(ED) == {fingerprint(ED)}
     assert fingerprints("ssh-ed25519 broken") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        (WHOLE, SHORT),
+        (ED, *(_line(b"sk-ssh-ed25519@openssh.com", RAW, each) for each in (b"ssh:", b"ssh:x"))),
+    ],
+    ids=["a point", "a token with two applications"],
+)
+def test_one_key_has_one_plain_fingerprint_which_each_spelling_knows(
+    spellings: tuple[str, ...],
+) -> None:
+    (plain,) = {plain_fingerprint(each) for each in spellings}
+
+    assert plain == fingerprint(spellings[0])
+    assert all(plain in fingerprints(each) for each in spellings)

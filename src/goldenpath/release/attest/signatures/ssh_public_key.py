@@ -112,16 +112,22 @@ def fingerprint(line: str) -> str:
 
 
 def fingerprints(line: str) -> frozenset[str]:
-    """Return the fingerprints of a key: as the line spells it, and in OpenSSH's own spelling."""
+    """Return the fingerprints of a key: as the line spells it, and in its plain spelling."""
     try:
-        blob = decode_base64(line.split()[1])
-        kind, key, _ = parse_public_key(blob)
+        return frozenset({_fingerprint(decode_base64(line.split()[1])), plain_fingerprint(line)})
     except (IndexError, VerificationError):
         return frozenset()
-    if kind == TOKEN:
-        return frozenset({_fingerprint(blob)})
+
+
+def plain_fingerprint(line: str) -> str:
+    """Return the fingerprint of a key in its plain spelling. Raises `VerificationError`.
+
+    It is the same however the key is spelled: a point whole or compressed, a key of Ed25519 with or
+    without a token and whatever application its owner chose for that.
+    """
+    _, key, _ = parse_public_key(decode_base64(line.split()[1]))
     own = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1]
-    return frozenset({_fingerprint(blob), _fingerprint(base64.b64decode(own))})
+    return _fingerprint(base64.b64decode(own))
 
 
 def key_identity(line: str) -> bytes:
