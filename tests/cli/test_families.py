@@ -78,7 +78,7 @@ def test_help_imports_no_verb() -> None:
     [
         ("promot", "goldenpath has no verb promot", "did you mean promote?"),
         ("STATUS", "goldenpath has no verb STATUS", "did you mean status?"),
-        ("prove", "goldenpath has no verb prove", "the verbs of this family are verify, trace"),
+        ("look", "goldenpath has no verb look", "the verbs of this family are status, inventory"),
         ("zzz", "goldenpath has no verb zzz", "see goldenpath --help"),
         ("key ad", "goldenpath key has no verb ad", "did you mean add?"),
         ("promote x --stge dev", "goldenpath promote has no option --stge", "mean --stage?"),

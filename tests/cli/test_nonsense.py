@@ -63,7 +63,7 @@ def calls(word: str) -> tuple[tuple[str, ...], ...]:
         ("rollout", word, "--stage", "dev", *ACTING),
         ("rollout", "x", "--stage", "dev", "--percent", word, *ACTING),
         ("why", word, "--stage", "prod"), ("why", "x", "--stage", word),
-        ("at", word), ("trace", word), ("events", "--since", word), ("events", "--kind", word),
+        ("at", word), ("trace", word), ("prove", word, "--bundle", "b"), ("events", "--since", word), ("events", "--kind", word),
         ("drift", word), ("drift", "--close", word, "--reason", "x", *ACTING),
         ("log", "show", "--model", word), ("log", "erase", word, "--reason", "x", *ACTING),
         ("status", "--wait", word), ("up", "--listen", word + ":99999", "--once"),

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import tools as tools
     from goldenpath.compose.process_context import uv as uv
     from goldenpath.compose.process_context import write_whole as write_whole
+    from goldenpath.compose.proofs.proving import proof_sources as proof_sources
     from goldenpath.compose.release_comparison import compared as compared
     from goldenpath.compose.release_comparison import trust as trust
     from goldenpath.compose.signing import docker_reference as docker_reference
@@ -108,6 +109,7 @@ _PARTS = {
         "throwaway_store",
         "place",
     ),
+    "proofs.proving": ("proof_sources",),
     "release_comparison": ("trust", "compared"),
     "platform_changes": (
         "change_trust",

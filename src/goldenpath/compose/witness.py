@@ -30,7 +30,7 @@ def held(home: Home, platform: Platform | None = None) -> HeldHeads:
         known = platform or _platform(home)
     except NotFound:  # no platform was set up: nobody holds anything
         return NOT_HELD
-    machine = _machine(home, known)
+    machine = machine_of(home, known)
     if machine is None:
         return NOT_HELD
     return read_anchors(anchors_repository(home), known.witnesses).held(machine.name)
@@ -51,7 +51,7 @@ def witness_key(home: Home) -> SshKey:
     return SshKey.generate(home.witness_key)
 
 
-def _machine(home: Home, platform: Platform) -> Person | None:
+def machine_of(home: Home, platform: Platform) -> Person | None:
     """Return the witness that is this machine, by its public key."""
     public = home.witness_key.with_name(home.witness_key.name + ".pub")
     try:

@@ -13,7 +13,6 @@ import pytest
 from goldenpath import compose
 from goldenpath.audit.anchors.anchors_branch import BRANCH, read_anchors
 from goldenpath.audit.anchors.held_heads import HeldHeads
-from goldenpath.audit.anchors.merkle_tree import leaf_hash, tree_head
 from goldenpath.audit.anchors.witness_writer import WitnessWriter
 from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.events.chain import START, link
@@ -23,6 +22,7 @@ from goldenpath.compose.gitops_access import witnessed_at
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import Home
+from goldenpath.merkle_tree import leaf_hash, tree_head
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.repository.first_seen import FirstSeen

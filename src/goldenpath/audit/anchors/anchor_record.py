@@ -24,6 +24,7 @@ from goldenpath.times import timestamp
 MAX_SEEN = 1000
 """The most first-seen times in one record."""
 _DigestText = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+_PerhapsDigest = Annotated[str, Meta(pattern=r"^(sha256:[0-9a-f]{64})?\Z")]
 
 
 class AnchoredSegment(msgspec.Struct, frozen=True):
@@ -34,6 +35,9 @@ class AnchoredSegment(msgspec.Struct, frozen=True):
     replica: str
     number: int
     digest: _DigestText
+    tree: _PerhapsDigest = ""
+    """The tree head over the checkpoint files of the replica up to this segment. Empty if one of
+    them is missing, or if an earlier version wrote the record."""
 
     def anchor(self) -> Anchor:
         """Return it as the check of the prediction log takes it."""

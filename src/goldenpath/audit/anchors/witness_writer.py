@@ -6,20 +6,19 @@ from pathlib import Path
 
 from goldenpath.audit.anchors.anchor_record import (
     MAX_SEEN,
-    AnchoredSegment,
     AnchorRecord,
     key_path,
     render_record,
 )
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
-from goldenpath.audit.anchors.merkle_tree import GrowingTree
+from goldenpath.audit.anchors.segment_trees import SegmentTrees
 from goldenpath.audit.events.chain import START
 from goldenpath.audit.events.event_tail import lines_after
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound, Unavailable
 from goldenpath.home import Home
+from goldenpath.merkle_tree import GrowingTree
 from goldenpath.observe.log.log_reader import log_public_key
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.worktree import MovedOn, Repository
@@ -70,6 +69,7 @@ class WitnessWriter:
         self._repository = repository
         self._key = key
         self._events = _EventTree()
+        self._segments = SegmentTrees()
         self._branch: _Branch | None = None
         self._before: AnchorRecord | None = None
 
@@ -111,7 +111,7 @@ class WitnessWriter:
             count=self._events.tree.size,
             last=self._events.last,
             tree=f"sha256:{self._events.tree.root().hex()}",
-            segments=_newest(self._home),
+            segments=self._segments.advance(self._home.predictions),
             seen=self._seen(branch),
         )
 
@@ -143,20 +143,6 @@ class WitnessWriter:
 
 def _content(record: AnchorRecord) -> tuple[object, ...]:
     return (record.count, record.last, record.segments)
-
-
-def _newest(home: Home) -> tuple[AnchoredSegment, ...]:
-    """Return the newest segment of each replica."""
-    newest: dict[tuple[str, str, str], AnchoredSegment] = {}
-    for path in checkpoints(home.predictions):
-        try:
-            found = parse_checkpoint(path.read_bytes(), None)
-        except (GoldenPathError, OSError):
-            continue  # the check of the log says what is wrong with it
-        place = (found.stage, found.model, found.replica)
-        if place not in newest or newest[place].number < found.number:
-            newest[place] = AnchoredSegment(*place, found.number, found.content)
-    return tuple(newest[place] for place in sorted(newest))
 
 
 def _log_key(home: Home) -> bytes | None:

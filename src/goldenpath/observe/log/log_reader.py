@@ -96,9 +96,17 @@ class Prediction:
 def find_prediction(home: Home, prediction_id: str) -> Prediction:
     """Return the verified record of one prediction, with its inputs if their key exists.
 
+    Raises like `locate_prediction`. Raises `VerificationError` if the segment or the inputs do not
+    match what was signed.
+    """
+    return _prediction(home, *locate_prediction(home, prediction_id))
+
+
+def locate_prediction(home: Home, prediction_id: str) -> tuple[Path, int]:
+    """Return the checkpoint of the segment that has a prediction, and its place in the segment.
+
     An id without a row number means row 0. A shadow answer has the id of the live answer, and is
     returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
-    Raises `VerificationError` if the segment or the inputs do not match what was signed.
     """
     names = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
     shadow: tuple[Path, int] | None = None
@@ -109,11 +117,11 @@ def find_prediction(home: Home, prediction_id: str) -> Prediction:
         places = [pc.index(table["prediction_id"], value).as_py() for value in names]
         place_of = max(places)
         if place_of >= 0 and table["decisive"][place_of].as_py():
-            return _prediction(home, path, place_of)
+            return path, place_of
         if place_of >= 0:
             shadow = path, place_of
     if shadow is not None:
-        return _prediction(home, *shadow)
+        return shadow
     raise NotFound(
         f"prediction {prediction_id} is not in the sealed log",
         hint="an answer is sealed some seconds after it was given, while `goldenpath up` runs",

@@ -31,6 +31,7 @@ from goldenpath.observe.log.segment import (
 )
 from goldenpath.observe.log.spool_tail import SpoolBatch
 from goldenpath.observe.log.subject_keys import Subjects, day_of
+from goldenpath.observe.log.trees.record_tree import tree_of_records
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
 
@@ -150,8 +151,8 @@ class PredictionLog:
     ) -> Checkpoint:
         header = batches[-1].header
         chain = self._chain(header)
-        content = self._table(header, answered, now)
-        checkpoint = _describe(batches, answered, chain, content, now=now)
+        content, records = self._table(header, answered, now)
+        checkpoint = _describe(batches, answered, chain, content, records=records, now=now)
         stem = f"{now:%Y%m%dT%H}-{checked_name(header.replica)}-{chain.number}"
         folder = folder_of(self._predictions, header.stage, header.model)
         write_whole(folder / f"{stem}.parquet", content)
@@ -163,7 +164,10 @@ class PredictionLog:
         chain.is_ended = checkpoint.end_of_writer in _ENDS
         return checkpoint
 
-    def _table(self, header: SpoolHeader, answered: list[Answered], now: datetime) -> bytes:
+    def _table(
+        self, header: SpoolHeader, answered: list[Answered], now: datetime
+    ) -> tuple[bytes, str]:
+        """Return the content of a segment, and the tree head over its records."""
         day = day_of(now, header.stage)
         block = Block.of(header, answered)
         subjects = self._subjects.keep(names(block, day), day)
@@ -175,7 +179,7 @@ class PredictionLog:
             compression="zstd",
             use_dictionary=_DICTIONARIES,  # type: ignore[arg-type]
         )
-        return sink.getvalue()
+        return sink.getvalue(), tree_of_records(table)
 
     def _chain(self, header: SpoolHeader) -> _Chain:
         chain = self._chains.get(header.replica)
@@ -216,6 +220,7 @@ def _describe(
     chain: _Chain,
     content: bytes,
     *,
+    records: str,
     now: datetime,
 ) -> Checkpoint:
     header, last = batches[-1].header, batches[-1]
@@ -247,6 +252,7 @@ def _describe(
         torn=last.torn,
         end_of_writer=last.end_of_writer,
         unknown=last.unknown,
+        records=records,
     )
 
 

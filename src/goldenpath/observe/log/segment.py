@@ -17,8 +17,8 @@ from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import CHECKPOINT, Statement
 
-VERSION = 2
-"""Version 2 added how the writer ended."""
+VERSION = 3
+"""Version 2 added how the writer ended, version 3 the tree over the records."""
 SUFFIX = ".checkpoint.json"
 BEGINNING = "sha256:" + "0" * 64
 """The `previous` of the first checkpoint of a replica."""
@@ -67,9 +67,17 @@ class Checkpoint:
     unknown: int = 0
     """Requests that a writer with an open end may have answered beyond what is known; -1 if even
     their number is unknown."""
+    records: str = ""
+    """The tree head over the records, see `record_tree`. Empty if an earlier version sealed it."""
 
 
-_SINCE_2 = frozenset({"end_of_writer", "unknown"})
+_SINCE_3 = frozenset({"records"})
+_LACKING = {
+    1: frozenset({"end_of_writer", "unknown"}) | _SINCE_3,
+    2: _SINCE_3,
+    VERSION: frozenset(),
+}
+"""The members that a version has not."""
 
 
 def render_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:
@@ -142,10 +150,10 @@ def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
 
 def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:
     version = value.get("version")
-    if version not in (1, VERSION):
+    if not isinstance(version, int) or version not in _LACKING:
         raise InvalidInput(f"checkpoint has version {version!r}: expected {VERSION}")
     members = Checkpoint.__annotations__
-    if value.keys() != members.keys() - (_SINCE_2 if version == 1 else frozenset()):
+    if value.keys() != members.keys() - _LACKING[version]:
         raise InvalidInput("checkpoint has a member too many or too few")
     for name, member in value.items():
         if type(member) is not members[name]:

@@ -303,6 +303,11 @@ class Repository:
             refuse_large_commits(self._reader, ids)
         return self._raw(ids)
 
+    def objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        """Return kind and content of objects by id, in order; None for one that is not there."""
+        with self._in_our_copy():
+            return self._reader.objects(names)
+
     def blobs(self, names: Sequence[str]) -> tuple[bytes | None, ...]:
         """Return contents by blob id or `commit:path`, in one call. Raises `InvalidInput`."""
         return self._blobs(names)
@@ -374,9 +379,7 @@ class Repository:
 
     def _raw(self, ids: Sequence[str]) -> dict[str, bytes]:
         result = {}
-        with self._in_our_copy():
-            objects = self._reader.objects(ids)
-        for commit, entry in zip(ids, objects, strict=True):
+        for commit, entry in zip(ids, self.objects(ids), strict=True):
             if entry is None or entry[0] != "commit":
                 raise NotFound(f"{commit[:12]} is not a commit of the gitops repository")
             result[commit] = entry[1]

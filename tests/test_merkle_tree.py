@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldenpath.audit.anchors.merkle_tree import (
+from goldenpath.merkle_tree import (
     EMPTY_ROOT,
     GrowingTree,
     consistency_proof,

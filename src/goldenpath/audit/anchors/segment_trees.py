@@ -1,0 +1,55 @@
+"""The newest segment of each replica, with the tree head over all its checkpoint files.
+
+The tree lets a short proof show that one segment is among those that a signed commit holds.
+Segments never change, so each checkpoint file is read once.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from goldenpath.audit.anchors.anchor_record import AnchoredSegment
+from goldenpath.errors import GoldenPathError
+from goldenpath.merkle_tree import GrowingTree
+from goldenpath.observe.log.segment import checkpoints, parse_checkpoint
+
+_Place = tuple[str, str, str]
+"""Stage, model and replica."""
+
+
+@dataclass(slots=True)
+class SegmentTrees:
+    """The trees over the prediction log of one home, which are read further each time."""
+
+    _known: set[Path] = field(default_factory=set)
+    _trees: dict[_Place, GrowingTree] = field(default_factory=dict)
+    _newest: dict[_Place, tuple[int, str]] = field(default_factory=dict)
+    """Number and digest of the newest segment."""
+
+    def advance(self, predictions: Path) -> tuple[AnchoredSegment, ...]:
+        """Read the checkpoints that are new, and return the newest segment of each replica."""
+        arrived: list[tuple[int, _Place, Path, bytes]] = []
+        for path in checkpoints(predictions):
+            if path in self._known:
+                continue
+            try:
+                content = path.read_bytes()
+                checkpoint = parse_checkpoint(content, None)
+            except (GoldenPathError, OSError):
+                continue  # the check of the log says what is wrong with it
+            place = (checkpoint.stage, checkpoint.model, checkpoint.replica)
+            arrived.append((checkpoint.number, place, path, content))
+            if self._newest.get(place, (-1, ""))[0] < checkpoint.number:
+                self._newest[place] = checkpoint.number, checkpoint.content
+        for number, place, path, content in sorted(arrived, key=lambda each: each[:2]):
+            tree = self._trees.setdefault(place, GrowingTree())
+            # What follows a gap is no leaf: it is read again in case the gap is filled.
+            if number == tree.size:
+                tree.add(content)
+                self._known.add(path)
+        return tuple(self._anchored(place) for place in sorted(self._newest))
+
+    def _anchored(self, place: _Place) -> AnchoredSegment:
+        number, digest = self._newest[place]
+        tree = self._trees[place]
+        head = f"sha256:{tree.root().hex()}" if tree.size == number + 1 else ""
+        return AnchoredSegment(*place, number, digest, head)

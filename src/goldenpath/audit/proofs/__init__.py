@@ -1,0 +1,1 @@
+"""Proofs about single predictions that verify without goldenpath and without a network."""

@@ -1,0 +1,1 @@
+"""What proofs about single predictions are made from."""

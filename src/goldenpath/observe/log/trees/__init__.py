@@ -1,0 +1,1 @@
+"""Merkle trees over what the prediction log holds."""
