@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
+    from goldenpath.compose.audits.incident_sources import incidents as incidents
     from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.witness import witness_key as witness_key
 
 _PARTS = {
+    "audits.incident_sources": ("incident_desk", "incidents"),
     "audits.register_sources": (
         "deployment_use",
         "note_commit",

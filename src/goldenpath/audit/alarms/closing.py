@@ -127,13 +127,14 @@ def closer_of(findings: Path, finding: DriftFinding, people: Sequence[Person]) -
     moment = datetime.fromisoformat(closure.closed_at)
     for person in people:
         if person.name == closure.closed_by and is_same_key(person.ssh_key, key):
-            if _was_valid(person, moment):
+            if was_listed(person, moment):
                 return person.name
             raise VerificationError(f"{person.name} was not listed at {closure.closed_at}")
     raise VerificationError(f"platform.toml lists no {closure.closed_by} with the signing key")
 
 
-def _was_valid(person: Person, moment: datetime) -> bool:
+def was_listed(person: Person, moment: datetime) -> bool:
+    """Whether what the person signed at a moment counts."""
     begins, ends = person.valid_from, person.valid_until
     return (begins is None or begins <= moment) and (ends is None or moment < ends)
 

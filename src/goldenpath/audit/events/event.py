@@ -9,6 +9,8 @@ Members of `details` that other parts of goldenpath read:
     platform.started                               seen: when the previous run was last alive
     platform.stopped                               orderly: all servers had ended before
     platform.alarm                                 what, message
+    incident.opened, incident.reported,            incident, statement, signature
+    incident.closed
     log.anchored                                   heads: a list of {stage, model, replica, number,
                                                    digest}, the newest segment of each replica
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
@@ -44,6 +46,9 @@ Kind = Literal[
     "drift.closed",
     "drift.repaired",
     "labels.added",
+    "incident.opened",
+    "incident.reported",
+    "incident.closed",
     "subject.erased",
     "log.anchored",
     "log.expired",
