@@ -5,10 +5,13 @@ An exponent of 0 is constant, 1 is linear. Counts, not seconds: they are the sam
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import log
 from pathlib import Path
 
 import numpy as np
+import pytest
+from tests.audit.timeline.test_intent_index import processes
 from tests.drift.test_category_growth import bytes_held
 from tests.observe.test_growth import most_held
 
@@ -23,6 +26,8 @@ def run() -> Iterator[Measurement]:
     """Every topic of docs/growth.md that has a count."""
     yield from _growth("records that the observer holds of a backlog", 200, _held)
     yield from _growth("spans that the check of the log keeps", 100_000, _spans)
+    for place, work in enumerate(("read all commits", "index them", "say what is live", "follow")):
+        yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
     yield from _growth("bytes that drift holds for codes", 500, bytes_held, _NEARLY_LINEAR)
 
 
@@ -40,6 +45,11 @@ def _growth(
 def _held(records: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         return most_held(Path(folder), records)
+
+
+def _processes(place: int, commits: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return processes(Path(folder), commits, pytest.MonkeyPatch())[place]
 
 
 def _spans(requests: int) -> int:

@@ -54,6 +54,11 @@ class Home:
         return self.root / "anchors-cache"
 
     @property
+    def timeline(self) -> Path:
+        """Index of the commits that changed deployments, derived from git; safe to delete."""
+        return self.root / "timeline.db"
+
+    @property
     def trust(self) -> Path:
         """The commits of the gitops repository that this machine has verified."""
         return self.root / "trust.json"

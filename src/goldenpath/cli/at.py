@@ -7,7 +7,7 @@ import click
 from goldenpath import compose
 from goldenpath.audit.answers.checked_logs import check_logs, require_whole
 from goldenpath.audit.answers.predictions import answers_at
-from goldenpath.audit.timeline.intent import read_history
+from goldenpath.audit.timeline.intent_index import open_intents
 from goldenpath.audit.timeline.live import live_at
 from goldenpath.audit.timeline.live_page import render_live
 from goldenpath.audit.timeline.moment import parse_moment
@@ -32,7 +32,9 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
     if moment > now:
         raise InvalidInput(f"{time} is in the future: expected a time that has passed")
     trusted, repository = compose.trusted(home), compose.gitops(home)
-    history = read_history(repository, trusted.commit, model, sighting=compose.sighting(home))
+    history = open_intents(
+        home.timeline, repository, trusted.commit, compose.sighting(home), model=model
+    )
     approve = SignedApprovals(repository, compose.signed_statements(home, trusted.platform))
     alive = now if compose.is_up(home) else None
     answers = answers_at(home, moment)
@@ -49,7 +51,6 @@ def verb(time: str, stage: str | None, model: str | None, output: Format) -> Non
         if stage in (None, live.stage) and model in (None, live.model)
     )
     if not chosen:  # only then, because it reads git once more
-        recorded = {(each.stage, each.model) for each in history}
-        compose.require_known(home, stage, model, recorded)
+        compose.require_known(home, stage, model, set(history.places()))
     show(chosen, render_live(chosen, moment, logs.states), output)
     require_whole(logs.states)

@@ -15,8 +15,11 @@ from goldenpath.audit.timeline.intervals import ServingInterval, intervals
 from goldenpath.audit.timeline.live_model import (
     Certainty,
     Intent,
+    Intents,
     LiveModel,
     Mismatch,
+    Past,
+    RecordedIntents,
     TrafficShare,
 )
 from goldenpath.audit.timeline.mismatches import mismatches, transition
@@ -58,7 +61,7 @@ class _Observed:
 
 
 def live_at(
-    history: Sequence[Intent],
+    history: Sequence[Intent] | Intents,
     events: Iterable[Event],
     time: datetime,
     answers: Mapping[tuple[str, str], Mapping[str, int]] | None = None,
@@ -70,20 +73,31 @@ def live_at(
 ) -> tuple[LiveModel, ...]:
     """Return every model that was live at `time`, or should have been, by stage and name.
 
-    `history` is in the order of the commits. `answers` counts recorded predictions in the minute
-    around `time`, by stage and model, then digest; None if they were not counted. `alive` is a
-    moment at which the platform is known to run without an event, such as now. `approve` adds the
-    approvers to a commit in force, as `signed_approvals` does. Each fault of the `logs` is a
-    mismatch of every model: what is lost may have been about it. `spans` says when the first and
-    the last of these answers was given, so that answers are compared with servers of that time.
+    `history` is in the order of the commits, or reads them as far as needed. `answers` counts
+    recorded predictions in the minute around `time`, by stage and model, then digest; None if they
+    were not counted. `alive` is a moment at which the platform is known to run without an event,
+    such as now. `approve` adds the approvers to a commit in force, as `signed_approvals` does. Each
+    fault of the `logs` is a mismatch of every model: what is lost may have been about it. `spans`
+    says when the first and the last of these answers was given, so that answers are compared with
+    servers of that time.
     """
     known = sorted(events, key=lambda event: event.time)
-    names = {(each.stage, each.model) for each in history if each.time <= time}
+    intents = RecordedIntents(history) if isinstance(history, Sequence) else history
+    pasts = {place: Past(intents.newest_first(place, time)) for place in intents.places()}
+    names = {place for place, past in pasts.items() if past.in_force is not None}
     names |= {(e.stage, e.model) for e in known if e.kind == "server.ready" and _when(e) <= time}
     names |= {name for name, counts in (answers or {}).items() if any(counts.values())}
     counted = _Answers(answers, spans or {})
     models = (
-        _one(name, history, known, time, answers=counted, alive=alive, approve=approve)
+        _one(
+            name,
+            pasts.get(name, Past(iter(()))),
+            known,
+            time,
+            answers=counted,
+            alive=alive,
+            approve=approve,
+        )
         for name in sorted(names)
     )
     faults = tuple(_lost(logs))
@@ -110,7 +124,7 @@ def _lost(logs: LogStates) -> Iterable[Mismatch]:
 
 def _one(
     name: Name,
-    history: Sequence[Intent],
+    past: Past,
     events: Sequence[Event],
     time: datetime,
     *,
@@ -119,9 +133,7 @@ def _one(
     approve: Callable[[Intent], Intent],
 ) -> LiveModel:
     stage, model = name
-    past = [each for each in history if (each.stage, each.model) == name and each.time <= time]
-    past[-1:] = [approve(each) for each in past[-1:]]
-    intent = past[-1] if past else None
+    intent = None if past.in_force is None else approve(past.in_force)
     observed = _observed(stage, model, events, time, alive=alive)
     counted = None if answers.counts is None else answers.counts.get(name, {})
     shares = _shares(intent, observed, counted)
@@ -134,8 +146,8 @@ def _one(
         intent,
         observed.certainty,
         observed.until,
-        tuple(mismatches(past, shares, time, served)),
-        transition=transition(past, shares, time),
+        tuple(mismatches(intent, past, shares, time, served=served)),
+        transition=transition(intent, shares, time),
     )
 
 

@@ -1,9 +1,9 @@
 """What was intended and observed of one model in one stage at one time, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from goldenpath.promote.manifests.desired import Slot
 from goldenpath.promote.platform.break_glass import BreakGlass
@@ -50,6 +50,63 @@ class Intent:
     absence: Absence = ""
     standby: str = ""
     """The release that keeps running without traffic; empty if there is none."""
+
+
+class Intents(Protocol):
+    """The commits that changed deployments: read at once, or from an index as far as needed."""
+
+    def places(self) -> Iterable[tuple[str, str]]:
+        """Return every stage and model with a commit."""
+
+    def newest_first(self, place: tuple[str, str], until: datetime) -> Iterator[Intent]:
+        """Return the commits on one deployment that came by `until`, the last one first."""
+
+
+class RecordedIntents:
+    """Commits that were read before, in their order."""
+
+    def __init__(self, history: Sequence[Intent]) -> None:
+        self._by_place: dict[tuple[str, str], list[Intent]] = {}
+        for each in history:
+            self._by_place.setdefault((each.stage, each.model), []).append(each)
+
+    def places(self) -> Iterable[tuple[str, str]]:
+        """Return every stage and model with a commit."""
+        return self._by_place.keys()
+
+    def newest_first(self, place: tuple[str, str], until: datetime) -> Iterator[Intent]:
+        """Return the commits on one deployment that came by `until`, the last one first."""
+        return (each for each in reversed(self._by_place[place]) if each.time <= until)
+
+
+class Past:
+    """The commits on one deployment up to a time, read from the last one on as far as needed."""
+
+    def __init__(self, newest_first: Iterator[Intent]) -> None:
+        self._unread = newest_first
+        self._read: list[Intent] = []
+
+    def __iter__(self) -> Iterator[Intent]:
+        """Yield them, the last one first."""
+        position = 0
+        while position < len(self._read) or self._reads_on():
+            yield self._read[position]
+            position += 1
+
+    def _reads_on(self) -> bool:
+        intent = next(self._unread, None)
+        if intent is not None:
+            self._read.append(intent)
+        return intent is not None
+
+    @property
+    def in_force(self) -> Intent | None:
+        """The last one; None if there is none."""
+        return next(iter(self), None)
+
+    def has_intended(self, digest: str) -> bool:
+        """Whether one of them placed a release."""
+        return any(slot.digest.text == digest for each in self for slot in each.slots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,33 @@ then is a transition, and not a mismatch, unless no commit of that while explain
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
-from goldenpath.audit.timeline.live_model import Intent, Mismatch, TrafficShare
+from goldenpath.audit.timeline.live_model import Intent, Mismatch, Past, TrafficShare
 
 SWITCHING = timedelta(minutes=2)
 """How long after a commit its servers and its route may still follow the commit before."""
+_SKEW = timedelta(minutes=15)
+"""How much earlier than the commit before it a commit may have come, as clocks differ."""
 
 
 def mismatches(
-    past: Sequence[Intent],
+    intent: Intent | None,
+    past: Past,
     shares: tuple[TrafficShare, ...],
     time: datetime,
+    *,
     served: frozenset[str],
 ) -> Iterable[Mismatch]:
-    intent = past[-1] if past else None
+    """Yield them for the commit in force, `intent`, which has its approvals, and those before."""
     is_switching = intent is not None and time - intent.time <= SWITCHING
     before = _before(past, time) if is_switching else ()
-    ever_intended = {slot.digest.text for each in past for slot in each.slots}
     # A slot with 0 replicas scales to zero: it may have no server until the next request.
     asleep = {s.digest.text for s in intent.slots if not s.replicas} if intent is not None else ()
     for share in shares:
         if share.digest in asleep and not share.replicas:
             continue
-        yield from _unfounded(share, ever_intended, served)
+        yield from _unfounded(share, past, served)
         if is_switching:
             yield from _strange_share(share, before)
         else:
@@ -44,23 +48,28 @@ def mismatches(
         yield from unauthorised(intent)
 
 
-def _before(past: Sequence[Intent], time: datetime) -> tuple[Intent, ...]:
+def _before(past: Past, time: datetime) -> tuple[Intent, ...]:
     """Return the earlier commits that servers and route may still follow."""
-    recent = [each for each in past[:-1] if time - each.time <= SWITCHING]
-    older = past[: len(past) - 1 - len(recent)]
-    return (*older[-1:], *recent)
+    recent: list[Intent] = []
+    older: Intent | None = None
+    for each in islice(past, 1, None):
+        if time - each.time <= SWITCHING:
+            recent.append(each)
+        else:
+            older = older or each
+            if time - each.time > SWITCHING + _SKEW:
+                break
+    return (*([older] if older is not None else ()), *reversed(recent))
 
 
-def _unfounded(
-    share: TrafficShare, ever_intended: set[str], served: frozenset[str]
-) -> Iterable[Mismatch]:
+def _unfounded(share: TrafficShare, past: Past, served: frozenset[str]) -> Iterable[Mismatch]:
     """Return servers without a commit, and answers without a server at their time."""
-    short = share.digest[:19]
-    if share.replicas and share.digest not in ever_intended:
+    short, digest = share.digest[:19], share.digest
+    if share.replicas and not past.has_intended(digest):
         yield Mismatch("live without commit", f"{short} ran, but no commit had placed it")
-    if share.answers and not share.replicas and share.digest not in served:
+    if share.answers and not share.replicas and digest not in served:
         yield Mismatch(
-            "ghost release" if share.digest not in ever_intended else "answers without server",
+            "answers without server" if past.has_intended(digest) else "ghost release",
             f"{share.answers} answers are from {short}, but no server of it was observed",
         )
 
@@ -114,9 +123,8 @@ def unauthorised(intent: Intent) -> Iterable[Mismatch]:
         )
 
 
-def transition(past: Sequence[Intent], shares: tuple[TrafficShare, ...], time: datetime) -> str:
+def transition(intent: Intent | None, shares: tuple[TrafficShare, ...], time: datetime) -> str:
     """Return why intended and observed may differ; empty if they do not, or may not."""
-    intent = past[-1] if past else None
     if intent is None or time - intent.time > SWITCHING or all(map(_agrees, shares)):
         return ""
     seconds = round((time - intent.time).total_seconds())

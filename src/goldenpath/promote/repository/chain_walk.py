@@ -223,7 +223,10 @@ class ChainWalk:
             self._check_order(claimed, parent)
             platform = self._platforms.at(parent)
             signer = owner_of_key(key, platform.committers, moment, what)
-            check_commit(self._repository, commit, parent, signer, platforms=self._platforms)
+            check_commit(
+                self._repository, commit, parent, signer,
+                platforms=self._platforms, placed=self._files,
+            )  # fmt: skip
             check_rights(
                 self._repository, commit, parent, signer, platform=platform, placed=self._files
             )

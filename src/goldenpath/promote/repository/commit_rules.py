@@ -54,7 +54,13 @@ class PlatformHistory:
 
 
 def check_commit(
-    repository: Repository, commit: Commit, parent: str, signer: str, *, platforms: PlatformHistory
+    repository: Repository,
+    commit: Commit,
+    parent: str,
+    signer: str,
+    *,
+    platforms: PlatformHistory,
+    placed: Mapping[str, Files],
 ) -> None:
     """Raise `VerificationError` if the signer may not make this commit."""
     platform = platforms.at(parent)
@@ -67,7 +73,7 @@ def check_commit(
         )
     check_trust(repository, commit, signer, platform)
     if signer in {machine.name for machine in platform.commit_keys}:
-        refused = _machine_refusal(repository, commit, parent, platform)
+        refused = _machine_refusal(commit, parent, platform, placed)
         if refused:
             raise VerificationError(
                 f"commit {commit.id[:12]} by the machine {signer} {refused}",
@@ -159,7 +165,7 @@ def check_rights(
 
 
 def _machine_refusal(
-    repository: Repository, commit: Commit, parent: str, platform: Platform
+    commit: Commit, parent: str, platform: Platform, placed: Mapping[str, Files]
 ) -> str:
     """Return what the commit does that a machine may not do; empty if nothing."""
     if len(commit.parents) > 1:
@@ -168,16 +174,12 @@ def _machine_refusal(
     for path in commit.paths:
         if DEPLOYMENT_PATH.fullmatch(path) is None:
             return f"changes {path}"
-    names = [f"{each}:{folder}" for folder in folders for each in (parent, commit.id)]
-    contents = dict(zip(names, repository.folders(names), strict=True))
     for folder in folders:
         _, name, model = folder.split("/")
         stage = platform.stage(name)
         if stage is None:
             return f"changes {folder}, which is in no stage"
-        before, after = (
-            Files.of(folder, contents[f"{each}:{folder}"]) for each in (parent, commit.id)
-        )
+        before, after = (placed[f"{each}:{folder}"] for each in (parent, commit.id))
         refused = machine_refusal(FileStep(before, after, stage, model, platform))
         if refused:
             return refused

@@ -5,7 +5,7 @@ keeps one line for each commit: when it was there at the latest, and when it was
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,11 +78,6 @@ class Sighting:
             return "by its author's clock, within a time in which this machine did not look"
         return "by its author's clock; nobody else's time is known"
 
-    @property
-    def is_unwatched(self) -> bool:
-        """Whether nobody but its author knows more than that it was there by then."""
-        return self.since is None and not self.by
-
     def narrowed(self, successor: Successor | None, latest: datetime) -> "Sighting":
         """Return the sighting with what a commit on top of it by somebody else adds.
 
@@ -142,6 +137,27 @@ class _Line(msgspec.Struct, omit_defaults=True):
     by: str = ""
 
 
+class _Sightings(Mapping[str, Sighting]):
+    """The sightings of commits; each line becomes one when it is asked for."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, _Line] = {}
+
+    def __getitem__(self, commit: str) -> Sighting:
+        line = self.lines[commit]
+        since = None if line.since is None else _utc(line.since)
+        return Sighting(_utc(line.seen), since, line.by)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+_LINES = msgspec.json.Decoder(_Line)
+
+
 class FirstSeen:
     """The file of first-seen times of one machine. It survives a kill."""
 
@@ -150,7 +166,7 @@ class FirstSeen:
         self._most = most
         self._large = large
         self._head: _Head | None = None
-        self._known: dict[str, Sighting] = {}
+        self._known = _Sightings()
         self._identity: tuple[int, int] = (0, -1)
         """Inode of the file, and bytes of its whole lines that were read."""
         self._read = 0
@@ -195,10 +211,12 @@ class FirstSeen:
 
     def note(self) -> str:
         """Return one sentence about commits of which only their authors know the time, or ""."""
-        unwatched = [each for each in self.known().values() if each.is_unwatched]
+        self._refresh()
+        lines = self._known.lines.values()
+        unwatched = [each.seen for each in lines if each.since is None and not each.by]
         if not unwatched:
             return ""
-        looked = min(each.seen for each in unwatched).isoformat(timespec="seconds")
+        looked = _utc(min(unwatched)).isoformat(timespec="seconds")
         return (
             f"{len(unwatched)} commits were on main before this machine first looked, at {looked}, "
             "and nobody else has committed on top of them: they count as seen then, "
@@ -279,21 +297,20 @@ class FirstSeen:
         except OSError as error:
             raise self._unusable("read", error) from error
         if not has_grown:
-            self._head, self._known, self._read = None, {}, 0
+            self._head, self._known, self._read = None, _Sightings(), 0
         # A line without its end was torn by a kill: its commit is noted again.
         self._parse(content[: content.rfind(b"\n") + 1])
         self._identity = (identity[0], self._read)
 
     def _parse(self, content: bytes) -> None:
         try:
-            for line in filter(None, content.split(b"\n")):
-                if self._head is None:
-                    self._head = msgspec.json.decode(line, type=_Head)
-                    continue
-                read = msgspec.json.decode(line, type=_Line)
-                since = None if read.since is None else _utc(read.since)
+            lines = content
+            if self._head is None and content:
+                first, _, lines = content.partition(b"\n")
+                self._head = msgspec.json.decode(first, type=_Head)
+            for line in _LINES.decode_lines(lines):
                 # Two processes may have noted the same commit; the earlier one saw it first.
-                self._known.setdefault(read.commit, Sighting(_utc(read.seen), since, read.by))
+                self._known.lines.setdefault(line.commit, line)
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
             self._identity = (0, -1)
             raise InvalidInput(

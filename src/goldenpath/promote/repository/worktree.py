@@ -163,11 +163,8 @@ class Repository:
         """
         named = self.entries(commit, prefix)
         contents = self._blobs(list(named.values()), stand_in=True)
-        return {
-            path: content
-            for path, content in zip(named, contents, strict=True)
-            if content is not None
-        }
+        found = zip(named, contents, strict=True)
+        return {path: content for path, content in found if content is not None}
 
     def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
         """Return the blob id of every file below the folder `prefix`, by path.
@@ -211,6 +208,10 @@ class Repository:
     def between(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return the ids of the commits after `start` (all, if None) up to `end`, parents first."""
         return self._listed(start, end, "--topo-order")
+
+    def listed(self, start: str | None, end: str) -> tuple[str, ...]:
+        """Return the ids that `history` yields, the oldest first, without those up to `start`."""
+        return self._listed(start, end, "--full-history")
 
     def first_parents(self, start: str | None, end: str) -> tuple[str, ...]:
         """Return what `between` returns, along first parents only: what `main` was, in order."""
@@ -283,9 +284,8 @@ class Repository:
         self._git.initialise()
         before = parent or self._git.run("mktree").decode().strip()
         after = self._tree(parent, files)
-        return self._ask("diff", "--no-color", "--no-renames", before, after).decode(
-            "utf-8", "replace"
-        )
+        changed = self._ask("diff", "--no-color", "--no-renames", before, after)
+        return changed.decode("utf-8", "replace")
 
     def verify(self, commit: str, people: Sequence[Person], moment: datetime | None = None) -> str:
         """Return the name of the one of `people` who signed `commit`.
