@@ -8,19 +8,24 @@ from pathlib import Path
 import pytest
 
 from goldenpath.deploy.machine.release_trust import NO_TRUST, EntryTrust
+from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.oci.manifest import Manifest
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.processes.launch import ReleaseTrust
+from goldenpath.promote.acts.founding import platform_files
+from goldenpath.promote.platform.platform import FILE
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.attach import attach
 from goldenpath.release.attest.launch_trust import policy_of, seen_of
 from goldenpath.release.attest.statement import APPROVAL, DECISION, SCAN, SIGNED, Statement
 from goldenpath.release.attest.verify import MAX_WORTHLESS, verify
+from tests.deploy.platform import OneMachine
 from tests.deploy.reconcile.test_admission import end_build_key, prod
 from tests.promote.road import Road
 from tests.release.attest.releases import new_signer
+from tests.sizes import full_size
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +185,28 @@ def test_with_a_history_that_cannot_be_read_nothing_starts(
 
     assert got == NO_TRUST
     assert not starts(road, digest, got)
+
+
+@full_size("test_what_a_commit_names_and_what_its_decision_cites_has_the_time_of_the_commit")
+def test_up_starts_again_what_entered_before_the_file_was_made_stricter(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    digest = here.release()
+    here.deploy((digest, 100))
+    with here.up() as up:
+        up.until(lambda status: _phases(status) == ["ready"])
+    platform = here.trusted().platform
+    strict = replace(platform.demands, builder="https://ci.example/other")
+    here.commit({FILE: platform_files(replace(platform, demands=strict))[FILE]})
+
+    with here.up() as up:
+        status = up.until(lambda status: _phases(status) == ["ready"])
+
+    (mark,) = status.deployments[0].marks
+    assert mark.kind == "today" and "required" in mark.message
+
+
+def _phases(status: Status) -> list[str]:
+    return [each.phase for each in status.deployments]
 
 
 @pytest.mark.parametrize("hours", [0, 1])

@@ -14,8 +14,10 @@ from goldenpath.deploy.reconcile.target import Running
 from goldenpath.digest import Digest
 from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.acts.founding import platform_files
 from goldenpath.promote.manifests.deployment_files import Survey
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.promote.platform.platform import FILE
 from goldenpath.release.attest.media_types import PREDICATE_TYPE
 from goldenpath.release.attest.statement import SIGNED
 from goldenpath.release.catalogue.registered import Registered, RegisteredModel
@@ -168,6 +170,21 @@ def test_a_release_is_verified_once_and_again_when_anything_about_it_changed(
     (blobs / digest.hex).unlink()
     (cell,) = inventory(here.home, up).cells
     assert (cell.registry, cell.signed) == (False, False)
+
+
+def test_a_stricter_file_calls_nothing_unsigned_that_entered_before(tmp_path: Path) -> None:
+    here = OneMachine(tmp_path)
+    here.home.run.mkdir()
+    digest, new = here.release(), here.release(0.5)
+    here.deploy((digest, 100))
+    up, platform = running(deployed((digest, 100))), here.trusted().platform
+    strict = replace(platform.demands, builder="https://ci.example/other")
+    here.commit({FILE: platform_files(replace(platform, demands=strict))[FILE]})
+
+    assert inventory(here.home, up).agrees
+    here.deploy((digest, 50), (new, 50))
+    found = {each.digest: each.signed for each in inventory(here.home, up).cells}
+    assert found == {digest.text: True, new.text: False}
 
 
 def _type(referrer: Descriptor) -> str:

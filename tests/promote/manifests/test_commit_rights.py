@@ -21,6 +21,7 @@ from goldenpath.promote.manifests.desired import (
 from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.manifests.restrictions import Files
+from goldenpath.promote.manifests.routed_services import MODEL_LABEL
 from tests.promote.example import ONE, TWO, platform
 
 THREE = Digest.of(b"three")
@@ -247,7 +248,7 @@ def test_no_setting_of_a_release_in_production_changes_by_one_holder(
         assert "changes" in refused or "unreadable" in refused
 
 
-@pytest.mark.parametrize("setting", ["replicas", "memory", "a label", "stop", "environment"])
+@pytest.mark.parametrize("setting", ["replicas", "memory", "the mode", "stop", "environment"])
 def test_one_person_sets_up_a_stage_without_approvals_and_the_machine_does_not(
     setting: str,
 ) -> None:
@@ -274,6 +275,43 @@ def test_rights_need_two_people_in_every_stage(
     edit: Callable[[dict[str, dict[str, object]]], object],
 ) -> None:
     assert "changes" in lone_refusal(edited(edit, "dev"))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *(
+            at("metadata", "annotations", name)(value)
+            for name, value in {
+                "sidecar.istio.io/proxyImage": "evil.example/proxy",
+                "sidecar.istio.io/userVolume": '[{"name": "x"}]',
+                "iam.amazonaws.com/role": "admin",
+                "vault.hashicorp.com/agent-inject": "true",
+                "container.apparmor.security.beta.kubernetes.io/kserve-container": "unconfined",
+                "serving.kserve.io/storageSecretName": "other",
+                "prometheus.io/scrape": "true",
+                "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+                "bank.example/owner": "me",
+            }.items()
+        ),
+        *(
+            at("metadata", "labels")({MODEL_LABEL: "m", name: value})
+            for name, value in {
+                "azure.workload.identity/use": "true",
+                "sidecar.istio.io/inject": "false",
+                "networking.knative.dev/visibility": "cluster-local",
+                "app": "other",
+            }.items()
+        ),
+    ],
+)
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_what_a_mesh_or_a_cloud_reads_from_pods_needs_two_people_in_every_stage(
+    edit: Callable[[dict[str, dict[str, object]]], object], stage: str
+) -> None:
+    for here in (edited(edit, stage), routed(edit, stage)):
+        assert "changes" in lone_refusal(here)
+        assert "changes" in machine_refusal(here)
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,28 @@ def test_a_file_that_cannot_be_made_smaller_is_not_read_for_it_each_time(file: P
     assert not times.is_large
 
 
+@pytest.mark.parametrize("by", ["", "q"], ids=["alone", "built on by one commit"])
+def test_what_a_listed_person_dates_back_costs_less_than_its_commits(file: Path, by: str) -> None:
+    """Each of these commits keeps its time, since that is not its own date."""
+    times = FirstSeen(file, large=2000)
+    times.begin(NOW, is_upgrade=False)
+    dates: dict[str, datetime] = {}
+    for push in range(4):
+        seen = days(push + 1)
+        new = {f"{push:04}{number:036}": seen - 9 * DAY for number in range(500)}
+        times.keep(dict.fromkeys(new, Sighting(seen, seen - timedelta(minutes=1), by)))
+        dates |= new
+    known = dict(times.known())
+
+    assert times.is_large
+    times.settle(dates)
+
+    assert FirstSeen(file).known() == known and len(known) == 2000
+    assert file.stat().st_size < 44 * 2000  # the id, and two quotes and a comma around it
+    times.keep({"another": Sighting(days(9))})
+    assert FirstSeen(file).known() == {**known, "another": Sighting(days(9))}
+
+
 def test_who_waits_to_append_appends_to_the_file_that_took_its_place(file: Path) -> None:
     times, other = begun(file), FirstSeen(file)
     times.keep({"a": Sighting(days(1), days(1)), "b": Sighting(days(1))})

@@ -21,14 +21,14 @@ from goldenpath.promote.manifests.deployment_files import (
     route_path,
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement, Slot
-from goldenpath.promote.manifests.inference_manifest import NOT_ON_CANARY, RUNTIME
+from goldenpath.promote.manifests.inference_manifest import ANNOTATIONS, NOT_ON_CANARY, RUNTIME
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.manifests.routed_services import ROUTE_FILE
-from goldenpath.promote.manifests.single_service import CONTAINER
+from goldenpath.promote.manifests.single_service import CONTAINER, STABLE
 from goldenpath.promote.platform.platform import Platform, Stage
 
-_FREE = {"name", "labels", "annotations"}
+_FREE_ANNOTATIONS = {*ANNOTATIONS, STABLE}
 _FREE_PREDICTOR = {
     "name", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent",
 }  # fmt: skip
@@ -323,14 +323,17 @@ def _stripped(predictor: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _frame(value: Mapping[str, JsonValue]) -> JsonValue:
-    """Return an InferenceService without its predictors, name, labels and annotations."""
+    """Return an InferenceService without its predictors, its name and its free annotations."""
     metadata, spec = value.get("metadata"), value.get("spec")
     outer = {key: each for key, each in value.items() if key not in ("metadata", "spec")}
     inner = dict(metadata) if isinstance(metadata, dict) else {}
+    notes = inner.get("annotations")
+    if isinstance(notes, dict):
+        inner["annotations"] = {k: v for k, v in notes.items() if k not in _FREE_ANNOTATIONS}
     rest = dict(spec) if isinstance(spec, dict) else {}
     return {
         **outer,
-        "metadata": {key: each for key, each in inner.items() if key not in _FREE},
+        "metadata": {key: each for key, each in inner.items() if key != "name"},
         "spec": {key: each for key, each in rest.items() if key not in ("predictor", "canary")},
     }
 

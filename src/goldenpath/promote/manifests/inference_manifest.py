@@ -36,6 +36,9 @@ NOT_ON_CANARY = ("maxReplicas", "scaleTarget", "scaleMetric", "autoScaling", "wo
 _CLASS = "serving.kserve.io/autoscalerClass"
 _WINDOW = "autoscaling.knative.dev/window"
 _RETENTION = "autoscaling.knative.dev/scale-to-zero-pod-retention-period"
+ANNOTATIONS = frozenset({MODE, STOP, _CLASS, _WINDOW, _RETENTION})
+"""The annotations that say when and how many servers run. Any other one may bring in an image, a
+volume or an identity, since service meshes and clouds read them from pods."""
 _SHORTEST_WINDOW, _LONGEST = 6.0, 3600.0
 """Seconds; Knative's webhook refuses values outside this range."""
 VARIABLES = (

@@ -2,6 +2,8 @@
 
 The date in a commit is what its author claims, so no rule may rely on it alone. A file in the home
 keeps one line for each commit: when it was there at the latest, and when it was not there yet.
+Once the file is large, commits that came together share a line, and those that came at their own
+date have none. What is left of a commit is smaller than the commit itself in git.
 """
 
 import os
@@ -135,6 +137,8 @@ class _Line(msgspec.Struct, omit_defaults=True):
     seen: datetime
     since: datetime | None = None
     by: str = ""
+    also: tuple[str, ...] = ()
+    """Other commits that came at the same time."""
 
 
 class _Sightings(Mapping[str, Sighting]):
@@ -247,7 +251,8 @@ class FirstSeen:
         """Leave out the lines of followed commits that were seen to come at their own date.
 
         `followed` has the date of each. So every commit keeps the time that it had. What was
-        refused, or came at another time than it says, keeps its line. Raises `Unavailable`.
+        refused, or came at another time than it says, shares a line with what came with it. Raises
+        `Unavailable`.
         """
         try:
             with opened_for_lines(self._file):
@@ -262,7 +267,7 @@ class FirstSeen:
                 kept = {each: seen for each, seen in self._known.items() if each not in plain}
                 last = (self._head.settled, *plain.values())
                 settled = max((each for each in last if each is not None), default=None)
-                content = b"".join(_line(commit, each) for commit, each in kept.items())
+                content = _shared_lines(kept)
                 head = _Head(1, self._head.begun, self._head.is_upgrade, settled, len(content))
                 write_whole(self._file, _encoded(head) + content)
         except OSError as error:
@@ -309,8 +314,9 @@ class FirstSeen:
                 first, _, lines = content.partition(b"\n")
                 self._head = msgspec.json.decode(first, type=_Head)
             for line in _LINES.decode_lines(lines):
-                # Two processes may have noted the same commit; the earlier one saw it first.
-                self._known.lines.setdefault(line.commit, line)
+                for commit in (line.commit, *line.also):
+                    # Two processes may have noted the same commit; the earlier one saw it first.
+                    self._known.lines.setdefault(commit, line)
         except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
             self._identity = (0, -1)
             raise InvalidInput(
@@ -326,9 +332,17 @@ class FirstSeen:
         )
 
 
-def _line(commit: str, sighting: Sighting) -> bytes:
+def _line(commit: str, sighting: Sighting, also: tuple[str, ...] = ()) -> bytes:
     since = None if sighting.since is None else _utc(sighting.since)
-    return _encoded(_Line(commit, _utc(sighting.seen), since, sighting.by))
+    return _encoded(_Line(commit, _utc(sighting.seen), since, sighting.by, also))
+
+
+def _shared_lines(known: Mapping[str, Sighting]) -> bytes:
+    """Return one line for each sighting, in the order of the first commit that has it."""
+    together: dict[Sighting, list[str]] = {}
+    for commit, sighting in known.items():
+        together.setdefault(sighting, []).append(commit)
+    return b"".join(_line(first, each, tuple(also)) for each, (first, *also) in together.items())
 
 
 def _encoded(value: msgspec.Struct) -> bytes:
