@@ -49,10 +49,14 @@ def build(walk: Walk) -> str:
     return text(last(walk.ask("goldenpath events --kind release.built")), "digest")
 
 
-def challenge(walk: Walk) -> str:
-    """Build a second release of the project: other parameters, another commit."""
+def challenge(walk: Walk, today: date) -> str:
+    """Build a second release of the project: other parameters, and the day of first service."""
     walk.begin("6  a challenger")
     walk.run("sed -i s/logistic/boosting/ goldenpath.toml", into=PROJECT)
+    declared = "first_put_into_service:"
+    walk.run(
+        f"sed -i 's/{declared} not yet/{declared} {today}/' compliance/system.yaml", into=PROJECT
+    )
     walk.run("git commit --quiet --all --message 'train: boosted trees'", into=PROJECT)
     return build(walk)
 

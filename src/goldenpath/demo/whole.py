@@ -60,7 +60,7 @@ def _everything(walk: Walk, now: Callable[[], datetime]) -> None:
     live_road.refuse(walk, stable)
     live_road.export_months(walk)
     live_road.serve(walk, stable)
-    challenger = road.challenge(walk)
+    challenger = road.challenge(walk, now().date())
     live_road.roll_out(walk, challenger)
     noted = now().strftime("%Y-%m-%dT%H:%M:%SZ")
     prediction = live_road.incident(walk, stable)

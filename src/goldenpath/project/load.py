@@ -10,7 +10,7 @@ import msgspec
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.fault import Fault
 from goldenpath.parsers.toml_parser import parse_toml
-from goldenpath.project.claims.statement_content import HEADER
+from goldenpath.project.claims.statement_head import HEADER
 from goldenpath.project.consistency import (
     contract_faults,
     data_faults,

@@ -12,21 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.fault import Fault
-from goldenpath.project.claims.approvers import FILL, ListedPerson, approver_faults
-from goldenpath.project.claims.known_facts import ReleaseFacts
-from goldenpath.project.claims.statement_claims import claim_faults
-from goldenpath.project.claims.statement_content import (
-    HEADER,
-    body_faults,
-    date_faults,
-    field_faults,
-)
+from goldenpath.project.claims.statement_head import FILL, HEADER
 from goldenpath.project.schema import schema_faults
 from goldenpath.project.spec import Tier
 from goldenpath.project.text import front_matter, parse_statement, read_text
+
+if TYPE_CHECKING:  # their patterns take a while to compile, and few questions need them
+    from goldenpath.project.claims.approvers import ListedPerson
+    from goldenpath.project.claims.known_facts import ReleaseFacts
 
 THRESHOLDS = "compliance/thresholds.yaml"
 CARD = "compliance/card.md"
@@ -89,11 +86,11 @@ def required_statements(tier: Tier, datasets: tuple[str, ...]) -> tuple[Required
 class StatementScene:
     """What the content of statements is compared with."""
 
-    people: Sequence[ListedPerson] | None = None
+    people: "Sequence[ListedPerson] | None" = None
     """The people of the platform. None: no platform is known here, so approvers are not checked."""
     demonstration: bool = False
     """Whether the platform was set up as a demonstration."""
-    facts: ReleaseFacts | None = None
+    facts: "ReleaseFacts | None" = None
     """What is known about the release. None: claims are not compared."""
 
     @property
@@ -216,6 +213,8 @@ def _required_faults(
             expected = f"the statement {sections[title]}"
             yield Fault(file.name, f"## {title}", expected, "no text under that title")
     if scene is not None and file.name != THRESHOLDS:
+        from goldenpath.project.claims.statement_content import body_faults, field_faults
+
         demonstration = scene.demonstration
         if file.name.endswith(".md"):
             yield from body_faults(file.name, file.body, texts, demonstration=demonstration)
@@ -227,6 +226,10 @@ def _scene_faults(
     files: list[_File], now: datetime | None, scene: StatementScene
 ) -> Iterator[Fault]:
     """Yield what people and facts say against any statement, required or not."""
+    from goldenpath.project.claims.approvers import approver_faults
+    from goldenpath.project.claims.statement_claims import claim_faults
+    from goldenpath.project.claims.statement_content import date_faults
+
     for file in files:
         yield from approver_faults(file.name, file.values, scene.people)
         if now is not None:

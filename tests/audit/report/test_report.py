@@ -324,6 +324,18 @@ def test_a_service_that_was_declared_as_not_begun_is_contradicted(bundle: Eviden
     assert of(bundle).field("11.4").status == "CONTRADICTED"
 
 
+@pytest.mark.parametrize(
+    ("declared", "status"),
+    [("2026-11-22", "GENERATED"), ("2026-11-23", "CONTRADICTED"), ("20261122", "CONTRADICTED")],
+)
+def test_a_declared_day_of_first_service_is_compared_with_the_first_server(
+    bundle: EvidenceBundle, declared: str, status: str
+) -> None:
+    system = (bundle.file("system.yaml") or b"").replace(b"not yet", declared.encode())
+
+    assert of(with_files(bundle, {"system.yaml": system})).field("11.4").status == status
+
+
 def test_a_broken_audit_log_is_contradicted(bundle: EvidenceBundle) -> None:
     fault = "the audit log is broken at events-2026-11.jsonl:2: gap of 1"
     damaged = replace(bundle, logs=LogStates(LogState("damaged", (fault,)), LogState("whole")))

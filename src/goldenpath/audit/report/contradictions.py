@@ -174,14 +174,20 @@ def _service(bundle: EvidenceBundle) -> Iterator[Contradiction]:
         return
     stages = [each.stage for each in bundle.history]
     servers = [each for each in intervals(bundle.events, "") if each.stage == stages[-1]]
-    is_day = isinstance(declared, date)
-    day = declared.isoformat()[:10] if isinstance(declared, date) else str(declared)
-    if servers and (not is_day or servers[0].start[:10] < day):
+    day = str(declared)
+    if servers and (not _is_day(day) or servers[0].start[:10] < day):
         yield Contradiction(
             ("11.4",),
             f"declared as first put into service: {day}; a server was observed in "
             f"{servers[0].stage} at {servers[0].start}",
         )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _servers(bundle: EvidenceBundle) -> Iterator[Contradiction]:

@@ -7,9 +7,7 @@ from typing import Protocol
 from goldenpath.errors import did_you_mean
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.placeholders import placeholder_in
-
-FILL = "fill it in once that person has read the text, and commit it"
-"""The cure of an empty field in the head of a statement."""
+from goldenpath.project.claims.statement_head import FILL
 
 
 class ListedPerson(Protocol):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.known_facts import ReleaseFacts
@@ -76,7 +77,7 @@ _CURE = "name the features as contract.features of goldenpath.toml does"
 
 def feature_faults(file: str, sentence: Sentence, facts: ReleaseFacts) -> Iterator[Fault]:
     """Yield features of a sentence that the model does not have, or has although it denies them."""
-    known = _Names(facts)
+    known = _names(facts)
     place, text = sentence.place, sentence.text
     listed = ", ".join(feature.name for feature in facts.contract.features)
     for name in _named(text, known):
@@ -145,6 +146,11 @@ class _Names:
     def has(self, name: str) -> bool:
         """Whether the name, or a word of it, is one of a feature or of its description."""
         return _canonical(name) in self.features or bool(_words(name) & self.words)
+
+
+@lru_cache(maxsize=4)
+def _names(facts: ReleaseFacts) -> _Names:
+    return _Names(facts)
 
 
 def _named(text: str, known: _Names) -> Iterator[str]:

@@ -12,9 +12,8 @@ from goldenpath.project.claims.placeholders import (
     placeholder_in,
 )
 from goldenpath.project.claims.sentences import leaves
+from goldenpath.project.claims.statement_head import HEADER
 
-HEADER = ("owner", "approved_by", "approved_on", "review_by")
-"""What every statement has: who answers for it, who approved it, and when."""
 OF_A_COMPANY = frozenset(
     {
         "compliance/system.yaml: provider.name",
@@ -26,7 +25,7 @@ OF_A_COMPANY = frozenset(
 """What only a real company has; in a demonstration it may say that it is not filled."""
 _PAST = re.compile(r"(?!next|planned|due|review|expected|valid|end)(?:.*_)?(?:on|at|date|since)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_CURE = "write it, commit it and build again"
+_CURE = "write it in the project, commit it, and build again"
 _LONG = 8
 """Words of a field that is compared with the templates; a shorter one may be alike by chance."""
 

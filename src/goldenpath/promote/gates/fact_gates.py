@@ -37,6 +37,7 @@ from goldenpath.release.evidence.training_statements import (
 )
 from goldenpath.train.training_run import EQUALITY
 
+_REWRITE = "change the statement in the project, commit it, and build again"
 CHECKS = ("lint", "tests", "smoke training", EQUALITY)
 """The checks that every build must have run."""
 MAX_SKEW = 1e-4
@@ -203,14 +204,12 @@ class Statements:
         required = required_statements(tier, tuple(sorted(datasets)))
         faults = document_faults(evidence.documents, required, now, scene)
         if faults:
-            cures = dict.fromkeys(fault.hint for fault in faults if fault.hint)
+            cures = dict.fromkeys(fault.hint or _REWRITE for fault in faults)
             return Finding(
                 self.name,
                 "fail",
                 "; ".join(f"{f.file} {f.key}: expected {f.expected}, got {f.got}" for f in faults),
-                "; ".join(
-                    (*cures, "change the files in the project, commit them, and build again")
-                ),
+                "; ".join(cures),
             )
         numbers = ", ".join(dict.fromkeys(each.number for each in required))
         compared = "in date and agree with what is signed" if rules.compared else "in date"
