@@ -63,6 +63,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "diff": "Show what changed between two releases.",
         "drift": "Show drift of inputs and predictions, or close a finding.",
         "findings": "List findings of the monitors, or close one with a reason.",
+        "oversight": "Show second looks, and how fast stops had effect.",
         "incident": "List incidents with their clocks, or open one.",
         "telemetry": "Write rules for Prometheus or dashboards for Grafana.",
         "labels": "Add what became known about predictions later.",

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from goldenpath.audit.alarms.alarm_source import AlarmSource
 from goldenpath.audit.alarms.closing import listed
+from goldenpath.audit.answers.oversight_counts import oversight_between
 from goldenpath.audit.events.chain import Break
+from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.registers.affected import AffectedRegister, affected_releases
 from goldenpath.audit.registers.bill_of_materials import PartQuery
 from goldenpath.audit.registers.known_releases import known_releases
+from goldenpath.audit.registers.oversight import BEYOND as BEYOND_OVERSIGHT
+from goldenpath.audit.registers.oversight import OversightRegister, overseen, stops
 from goldenpath.audit.registers.signed_records import SignedRecords
 from goldenpath.audit.registers.system_declaration import read_declaration
 from goldenpath.audit.registers.system_findings import (
@@ -147,3 +152,26 @@ def _not_compared(query: PartQuery) -> Iterator[str]:
         count, digest = query.advisories.count, query.advisories.digest
         yield f"advisories beyond the {count} of the folder with the digest {digest}"
         yield "parts of other kinds than Python packages: the advisories are compared with none"
+
+
+def gather_oversight(
+    records: SignedRecords, home: Home, period: timedelta, model: str | None = None
+) -> OversightRegister:
+    """Return oversight as practised in a period that ends at the moment of the records."""
+    since, until = records.moment - period, records.moment
+    counts = oversight_between(home, since, until)
+    events: list[Event] = []
+    unknown = [*BEYOND_OVERSIGHT, *counts.unknown]
+    for line in EventLog(home.events).links():
+        if isinstance(line, Break):
+            unknown.append(f"the audit log is broken at {line.place}: {line.reason}")
+        else:
+            events.append(line.event)
+    return OversightRegister(
+        since,
+        until,
+        tuple(each for each in overseen(counts) if model in (None, each.model)),
+        stops(records.history(model), events, since, until),
+        "not known",
+        tuple(unknown),
+    )

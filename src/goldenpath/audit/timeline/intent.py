@@ -215,6 +215,7 @@ class IntentReader:
             second=state.second.get(slots[-1].digest.text, "") if slots else "",
             before=_before_entry(state, slots),
             approved_by=self._second_person(commit, platform) if absence == "retired" else (),
+            action=action_of(commit.subject),
             absence=absence,
             standby=declared.standby,
         )

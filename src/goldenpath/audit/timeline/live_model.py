@@ -47,6 +47,8 @@ class Intent:
     """The stable release of the stage before the newest one entered; empty if there was none."""
     approved_own: tuple[str, ...] = ()
     """People whose approval does not count, because they wrote a part of the change."""
+    action: str = ""
+    """The action that the subject of the commit names, such as `rollback`; it proves nothing."""
     absence: Absence = ""
     standby: str = ""
     """The release that keeps running without traffic; empty if there is none."""
