@@ -98,6 +98,7 @@ REFUSED = (
     ("log check", "", 3, "there is no prediction log yet"),
     ("log expire inputs --days 0 --reason x", "platform-engineer", 2, "--days: 0 is not in"),
     ("trace x", "", 3, "prediction x is not in the sealed log"),
+    ("prove x --bundle b", "", 3, "prediction x is not in the sealed log"),
     ("at yesterday", "", 2, "yesterday"),
     ("register --at yesterday", "", 2, "yesterday"),
     ("affected sha256:12", "", 2, "sha256:12"),
