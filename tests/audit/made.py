@@ -84,6 +84,7 @@ def make_release(
     place: Store | None = None,
     key: PemSigner | None = None,
     waived: bool = False,
+    model: bytes = b"model",
 ) -> Made:
     """Packs, attests, signs and lets two people approve."""
     papers = documents() if texts is None else dict(texts)
@@ -91,7 +92,7 @@ def make_release(
     store, signer = place or MemoryStore(), key or new_signer()
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
-    (outputs / "model.onnx").write_bytes(b"model")
+    (outputs / "model.onnx").write_bytes(model)
     packed = pack(
         store,
         Contents(

@@ -56,7 +56,7 @@ def facts() -> Facts:
     return Facts(contract(), build_profile(contract(), {"age": age, "sex": sex}, scores))
 
 
-def seal(home: Home, made: Made) -> str:
+def seal(home: Home, made: Made, score: float = 0.2) -> str:
     """One answer about a woman of 35, spooled as a server does, sealed as the observer does."""
     started = int(ANSWERED.timestamp()) * 1_000_000_000
     digest = made.image.digest.text
@@ -70,7 +70,7 @@ def seal(home: Home, made: Made) -> str:
         status=200,
         rows=1,
         inputs=np.array([35.0, 2.0], "<f4").tobytes(),
-        scores=np.array([0.2], "<f4").tobytes(),
+        scores=np.array([score], "<f4").tobytes(),
         subjects=["client"],
         context=RequestContext(
             process="consumer loan",
@@ -97,7 +97,9 @@ def seal(home: Home, made: Made) -> str:
     return f"{answer.prediction_id}-0"
 
 
-def serve_once(folder: Path) -> tuple[Served, Grounds]:
+def serve_once(
+    folder: Path, *, model: bytes = b"model", score: float = 0.2
+) -> tuple[Served, Grounds]:
     """Sets the platform up, releases, promotes, answers once and stops."""
     grounds = Grounds(folder, project_environment(os.environ, "python3"))
     home = grounds.home
@@ -108,10 +110,11 @@ def serve_once(folder: Path) -> tuple[Served, Grounds]:
         run=replace(run, metrics=known),
         place=LayoutStore(home.registry),
         key=PemSigner.load(home.build_key),
+        model=model,
     )
     grounds.list_people(made.people, FOUNDED)
     approvers = tuple(person.name for person in made.people)
     grounds.deploy("prod", {made.image.digest: 100}, PROMOTED, approved_by=approvers)
     for event in lived(made):
         EventLog(home.events).append(event)
-    return Served(home, made, seal(home, made)), grounds
+    return Served(home, made, seal(home, made, score)), grounds

@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import uv as uv
     from goldenpath.compose.process_context import write_whole as write_whole
     from goldenpath.compose.proofs.proving import proof_sources as proof_sources
+    from goldenpath.compose.proofs.replaying import open_for_replay as open_for_replay
+    from goldenpath.compose.proofs.replaying import replay_loader as replay_loader
+    from goldenpath.compose.proofs.replaying import sign_replay as sign_replay
     from goldenpath.compose.release_comparison import compared as compared
     from goldenpath.compose.release_comparison import trust as trust
     from goldenpath.compose.signing import docker_reference as docker_reference
@@ -113,6 +116,7 @@ _PARTS = {
         "place",
     ),
     "proofs.proving": ("proof_sources",),
+    "proofs.replaying": ("open_for_replay", "replay_loader", "sign_replay"),
     "release_comparison": ("trust", "compared"),
     "platform_changes": (
         "change_trust",

@@ -32,8 +32,8 @@ class ProvenHome:
         return writer.anchor(platform, "", now)
 
 
-def serve_a_home(folder: Path) -> ProvenHome:
+def serve_a_home(folder: Path, *, model: bytes = b"model", score: float = 0.2) -> ProvenHome:
     """A platform that answered once and was not held yet."""
-    served, grounds = serve_once(folder)
+    served, grounds = serve_once(folder, model=model, score=score)
     let_git_hurry(served.home.gitops)
     return ProvenHome(served, grounds)

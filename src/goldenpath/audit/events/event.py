@@ -13,6 +13,7 @@ Members of `details` that other parts of goldenpath read:
     incident.closed
     log.anchored                                   heads: a list of {stage, model, replica, number,
                                                    digest}, the newest segment of each replica
+    inputs.opened                                  purpose, reason; predictions, or seed and count
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -46,6 +47,7 @@ Kind = Literal[
     "drift.closed",
     "drift.repaired",
     "labels.added",
+    "inputs.opened",
     "incident.opened",
     "incident.reported",
     "incident.closed",
