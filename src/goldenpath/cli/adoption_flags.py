@@ -28,6 +28,17 @@ _FLAGS: tuple[Callable[[Command], Command], ...] = (
     click.option("--slices", type=NAMES, default=(), help="Columns whose values are compared."),
     click.option("--protected", type=NAMES, default=(), help="Slices that fairness is judged by."),
     click.option(
+        "--variable",
+        default="",
+        help="Variable of a script that is the model; default: the only one that can predict.",
+    ),
+    click.option(
+        "--requirement",
+        "requirements",
+        multiple=True,
+        help="A package that opens the model, such as scikit-learn==1.5.2; repeatable.",
+    ),
+    click.option(
         "--tier",
         type=click.Choice(["low", "material", "high"]),
         default="high",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import statement_scene as statement_scene
+    from goldenpath.compose.building import uv_tools as uv_tools
     from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.callers.model_callers import score as score
     from goldenpath.compose.callers.model_callers import send as send
@@ -157,6 +158,7 @@ _PARTS = {
         "reproduction_tools",
         "sources",
         "statement_scene",
+        "uv_tools",
         "workshop",
     ),
     "callers.model_callers": ("score", "send"),

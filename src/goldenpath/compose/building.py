@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from goldenpath.release.build import BuildTools
     from goldenpath.release.reproduce.reproduction import ReproductionTools
     from goldenpath.train.data.data_cache import DataCache
+    from goldenpath.train.environment.uv_program import Uv
 
 
 def catalogue(home: Home) -> Catalogue:
@@ -89,11 +90,9 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
 
     Raises `Unavailable` if uv cannot compare the lock with the project.
     """
-    from goldenpath.processes.confinement import confine
     from goldenpath.project.links import link_faults
     from goldenpath.project.load import faults, read_declaration
     from goldenpath.train.environment.lock_check import lock_faults
-    from goldenpath.train.environment.uv_program import Uv
 
     if any(link_faults(root)):
         return faults(root, now())
@@ -106,8 +105,15 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
         rules, network = ((), ()), False
     else:
         listed = (*listed, *_name_faults(project.name))
-    shop = Uv(uv(), tools(), confine())
-    return (*listed, *lock_faults(root, shop, *rules, network=network))
+    return (*listed, *lock_faults(root, uv_tools(), *rules, network=network))
+
+
+def uv_tools() -> "Uv":
+    """Return uv with the environment of the user, confined as this machine can."""
+    from goldenpath.processes.confinement import confine
+    from goldenpath.train.environment.uv_program import Uv
+
+    return Uv(uv(), tools(), confine())
 
 
 def statement_scene(home: Home, root: Path) -> "StatementScene":

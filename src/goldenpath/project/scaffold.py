@@ -49,9 +49,15 @@ TEMPLATES: Mapping[str, Template] = {
 }
 """The values of `goldenpath new --template`. The last one is the former name of the first."""
 ADOPTED = "adopted"
-_ADOPTED = Template(
-    "what surrounds a model that was trained elsewhere", "templates/adopted", "my-model"
-)
+SCRIPT = "script"
+_ADOPTED = {
+    ADOPTED: Template(
+        "what surrounds a model that was trained elsewhere", "templates/adopted", "my-model"
+    ),
+    SCRIPT: Template(
+        "what surrounds a training that is taken as it is", "templates/script", "my-model"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +181,11 @@ def _copy_template(folder: Path, name: str, template: str, framework: Framework)
 
 
 def _template(name: str) -> Template:
-    return _ADOPTED if name == ADOPTED else TEMPLATES[name]
+    return _ADOPTED[name] if name in _ADOPTED else TEMPLATES[name]
 
 
 def _check(name: str, template: str, framework: str) -> None:
-    if template not in TEMPLATES and template != ADOPTED:
+    if template not in {*TEMPLATES, *_ADOPTED}:
         known = ", ".join(TEMPLATES)
         raise InvalidInput(f"template {template!r} is unknown: expected one of {known}")
     if framework not in FRAMEWORKS:

@@ -16,7 +16,8 @@ from goldenpath.project.load import faults, load_project
 from goldenpath.project.scaffold import ADOPTED, create
 from goldenpath.project.spec import Project
 from goldenpath.train.adoption.adopted_contract import AdoptionWish
-from goldenpath.train.adoption.adopted_project import read_adoption
+from goldenpath.train.adoption.adopted_project import adopted_graph
+from goldenpath.train.data.table_file import read_table
 from goldenpath.train.evaluation.evaluate import evaluate
 from goldenpath.train.evaluation.evaluation_checks import evaluation_checks
 from goldenpath.train.evaluation.score import onnx_scorer
@@ -51,7 +52,7 @@ def adopted(given: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
         "score", given / "score.onnx", given / "rows.csv", target="default", key="client",
         slices=("sex",), protected=("sex",),
     )  # fmt: skip
-    adoption = read_adoption(wish, lambda _: None)
+    adoption = adopted_graph(wish, read_table(wish.rows))
     folder = create(
         "score", tmp_path_factory.mktemp("new") / "score", uv=UV, environment=environment(),
         now=datetime(2026, 3, 1, tzinfo=UTC), template=ADOPTED, fill=adoption.write,

@@ -51,6 +51,12 @@ class AdoptionWish:
     slices: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     tier: Tier = "high"
+    requirements: tuple[str, ...] = ()
+    """Packages that open the model, if it does not name them itself."""
+    variable: str = ""
+    """Variable of a script that is the model; if empty, the only one that can predict."""
+    rows_at: str = ""
+    """Where a script looks for the rows, from the folder that it runs in."""
 
     @property
     def other_columns(self) -> frozenset[str]:

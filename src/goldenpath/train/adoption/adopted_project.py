@@ -1,8 +1,7 @@
 """Writes the files of an adopted model into the folder of its new project."""
 
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +9,9 @@ import pyarrow.parquet as pq
 
 from goldenpath.errors import InvalidInput
 from goldenpath.files import publish
+from goldenpath.parsers.toml_text import listed
 from goldenpath.project.data_digest import digest_file
-from goldenpath.project.spec import FILE, MODEL, GivenModel
+from goldenpath.project.spec import FILE, MODEL, Contract, GivenModel
 from goldenpath.project.task.metric_names import metric_names
 from goldenpath.train.adoption.adopted_contract import (
     AdoptedContract,
@@ -19,12 +19,13 @@ from goldenpath.train.adoption.adopted_contract import (
     adopted_contract,
     plain_column,
 )
-from goldenpath.train.adoption.declaration_text import Declared, declaration_text, documents
+from goldenpath.train.adoption.declaration_text import (
+    Declared,
+    DeclaredData,
+    declaration_text,
+    documents,
+)
 from goldenpath.train.adoption.inferred_features import seen_text
-from goldenpath.train.data.table_file import read_table
-
-MAX_MODEL = 2 * 1024 * 1024 * 1024
-"""Bytes of the largest ONNX file; protocol buffers hold no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +35,91 @@ class Adoption:
     wish: AdoptionWish
     adopted: AdoptedContract
     table: pa.Table
+    content: bytes
+    """The model, as the project keeps it."""
+    file: str = MODEL
+    """Name of that file."""
+    source: str = ""
+    """Where the file came from, in words; if empty, it is the given one."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Modules of the project's package."""
+    dependencies: tuple[str, ...] = ()
+    """The packages that they need, each with its version."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The versions of all packages that opened the model."""
+
+    @property
+    def contract(self) -> Contract:
+        """The contract of the model."""
+        return self.adopted.contract
 
     def write(self, folder: Path) -> None:
         """Write declaration, data, model and the first documents of people."""
-        wish, contract = self.wish, self.adopted.contract
-        (folder / "data").mkdir(exist_ok=True)
         (folder / "model").mkdir(exist_ok=True)
-        shutil.copyfile(wish.model, folder / "model" / MODEL)
-        table, given = self._kept_rows()
-        pq.write_table(table, folder / "data" / "rows.parquet", compression="zstd")
+        publish(folder / "model" / self.file, self.content)
+        self.write_code(folder)
+        rows = self.write_rows(folder)
+        wish = self.wish
+        model = DeclaredData(
+            "model", f"model/{self.file}", digest_file(folder / "model" / self.file).text,
+            "the model, trained elsewhere",
+            self.source or f"the file {wish.model.name}, as it was given", licence=False,
+        )  # fmt: skip
+        given = GivenModel("model", "rows", wish.target, wish.key, wish.score)
+        self.write_texts(folder, self.declared((model, rows), given))
+
+    def declared(self, data: tuple[DeclaredData, ...], given: GivenModel | None) -> Declared:
+        """Return what the declaration says."""
+        wish, contract = self.wish, self.adopted.contract
         seen = {
             feature.name: seen_text(self.table[column])
             for feature, column in zip(contract.features, self.adopted.columns, strict=True)
         }
-        declared = Declared(
+        return Declared(
             contract,
             wish.tier,
             given,
-            model_path=f"model/{MODEL}",
-            model_digest=digest_file(folder / "model" / MODEL).text,
-            model_source=f"the file {wish.model.name}, as it was given",
-            model_files=(MODEL,),
-            rows_path="data/rows.parquet",
-            rows_digest=digest_file(folder / "data" / "rows.parquet").text,
-            rows_source=f"the file {wish.rows.name}, as it was given",
-            time=wish.time,
+            data,
+            (self.file,),
             slices=tuple(dict.fromkeys((*wish.slices, *wish.protected))),
             protected=wish.protected,
             seen=seen,
         )
+
+    def write_rows(self, folder: Path) -> DeclaredData:
+        """Write the columns that the project keeps, and return how they are declared."""
+        path = folder / "data" / "rows.parquet"
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(self._kept_rows(), path, compression="zstd")
+        wish = self.wish
+        return DeclaredData(
+            "rows", "data/rows.parquet", digest_file(path).text, "rows with their outcomes",
+            f"the file {wish.rows.name}, as it was given", key=wish.key, time=wish.time,
+        )  # fmt: skip
+
+    def write_texts(self, folder: Path, declared: Declared) -> None:
+        """Write the declaration and the documents that people fill."""
         publish(folder / FILE, declaration_text(declared).encode())
-        for path, text in documents(wish.tier, metric_names(contract)).items():
+        datasets = tuple(data.name for data in declared.data if data.licence)
+        metrics = metric_names(self.adopted.contract)
+        for path, text in documents(self.wish.tier, metrics, datasets).items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             publish(target, text.encode())
 
-    def _kept_rows(self) -> tuple[pa.Table, GivenModel]:
-        """Return the columns that the project keeps, and how it names them.
+    def write_code(self, folder: Path) -> None:
+        """Write the modules that serve the model, and pin what they need."""
+        package = folder / "src" / self.wish.name.replace("-", "_")
+        for name, text in self.code.items():
+            publish(package / name, text.encode())
+        project = folder / "pyproject.toml"
+        declared = project.read_text("utf-8")
+        if self.dependencies:
+            pinned = f"dependencies = {listed(self.dependencies)}"
+            publish(project, declared.replace("dependencies = []", pinned, 1).encode())
+
+    def _kept_rows(self) -> pa.Table:
+        """Return the columns that the project keeps, features under their names.
 
         Other columns stay out: nobody needs them, and some are about people.
         """
@@ -86,18 +135,10 @@ class Adoption:
                     hint="rename it in the table",
                 )
             columns.setdefault(name, self.table[name])
-        given = GivenModel("model", "rows", wish.target, wish.key, wish.score)
-        return pa.table(columns), given
+        return pa.table(columns)
 
 
-def read_adoption(wish: AdoptionWish, report: Callable[[str], None]) -> Adoption:
-    """Read the model and the rows, and derive the contract.
-
-    Raises `InvalidInput` if they do not fit each other.
-    """
-    report("reading the rows")
-    table = read_table(wish.rows)
-    report("reading the model")
-    if wish.model.stat().st_size > MAX_MODEL:
-        raise InvalidInput(f"{wish.model} is larger than {MAX_MODEL} bytes")
-    return Adoption(wish, adopted_contract(wish.model.read_bytes(), table, wish), table)
+def adopted_graph(wish: AdoptionWish, table: pa.Table) -> Adoption:
+    """Return how the ONNX graph of `wish` is adopted. Raises `InvalidInput` if it does not fit."""
+    content = wish.model.read_bytes()
+    return Adoption(wish, adopted_contract(content, table, wish), table, content)

@@ -15,22 +15,38 @@ _UNAPPROVED = "owner:\napproved_by:\napproved_on:\nreview_by:\n"
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredData:
+    """Data or a model as the declaration names them."""
+
+    name: str
+    path: str
+    digest: str
+    description: str
+    source: str
+    """Where they came from, in words."""
+    licence: bool = True
+    """Whether a person has to write their licence."""
+    key: str = ""
+    """Name of the column that identifies rows."""
+    time: str = ""
+    """Name of the column with the time of each row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """Everything that the declaration of an adopted model says."""
 
     contract: Contract
     tier: Tier
-    given: GivenModel
-    model_path: str
-    model_digest: str
-    model_source: str
-    """Where the model came from, in words."""
+    given: GivenModel | None
+    """The model that was trained elsewhere, if none is trained here."""
+    data: tuple[DeclaredData, ...]
     model_files: tuple[str, ...]
-    rows_path: str
-    rows_digest: str
-    rows_source: str
-    time: str = ""
-    """Name of the column with the time of each row."""
+    entry: str = ""
+    """The training, if the model is not given."""
+    sample: int = 0
+    """Rows of the training on a sample."""
+    repeatable: bool = True
     slices: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     seen: Mapping[str, str] | None = None
@@ -42,7 +58,7 @@ def declaration_text(declared: Declared) -> str:
     return "\n".join(_lines(declared)) + "\n"
 
 
-def documents(tier: Tier, metrics: tuple[str, ...]) -> Mapping[str, str]:
+def documents(tier: Tier, metrics: tuple[str, ...], datasets: tuple[str, ...]) -> Mapping[str, str]:
     """Return the first texts of people by path, every field that people fill left empty."""
     sections = [each for each in REQUIRED[tier] if each.file == CARD]
     card = "\n".join(f"## {each.section}\n\n" for each in sections)
@@ -56,38 +72,26 @@ def documents(tier: Tier, metrics: tuple[str, ...]) -> Mapping[str, str]:
         THRESHOLDS: "# H24: the limits that a release has to meet, such as\n"
         "#   - metric: NAME\n#     minimum: 0.8\n"
         f"# The metrics of this task: {possible}\n{_UNAPPROVED}metrics: []\n",
-        "compliance/datasets/rows.md": f"---\n{_UNAPPROVED}---\n# Datasheet: rows\n",
+        **{
+            f"compliance/datasets/{name}.md": f"---\n{_UNAPPROVED}---\n# Datasheet: {name}\n"
+            for name in datasets
+        },
     }
 
 
 def _lines(declared: Declared) -> Iterator[str]:
-    contract, given = declared.contract, declared.given
-    yield "# Written by `goldenpath adopt`. The model was trained elsewhere: the build scores the"
-    yield "# rows with it and trains nothing. `goldenpath check` lists what people have to write."
+    contract = declared.contract
+    yield "# Written by `goldenpath adopt`. `goldenpath check` lists what people have to write."
+    if declared.given is not None:
+        yield "# The model was trained elsewhere: the build scores the rows and trains nothing."
     yield "version = 1"
     yield f"name = {quoted(contract.name)}"
     yield f"tier = {quoted(declared.tier)} # the strictest one, until a person decides"
-    yield 'description = "A model that was trained elsewhere. What it is for is not written yet."'
-    yield from ("", "[training]", "seed = 1")
-    yield f"outputs = {listed((*declared.model_files, REFERENCE, EVALUATION))}"
-    yield from ("", "[training.given]", f"model = {quoted(given.model)}")
-    yield f"rows = {quoted(given.rows)}"
-    for key in ("target", "key", "score"):
-        if getattr(given, key):
-            yield f"{key} = {quoted(getattr(given, key))}"
-    yield from ("", f"[data.{given.model}]", f"path = {quoted(declared.model_path)}")
-    yield f"digest = {quoted(declared.model_digest)}"
-    yield 'description = "the model, trained elsewhere"'
-    yield f"source = {quoted(declared.model_source)}"
-    yield from ("", f"[data.{given.rows}]", f"path = {quoted(declared.rows_path)}")
-    yield f"digest = {quoted(declared.rows_digest)}"
-    yield 'description = "rows with their outcomes"'
-    yield f"source = {quoted(declared.rows_source)}"
-    yield 'licence = "" # to be written'
-    if given.key:
-        yield f"key = {quoted(given.key)}"
-    if declared.time:
-        yield f"time = {quoted(declared.time)}"
+    where = "was trained elsewhere" if declared.given is not None else "was adopted"
+    yield f'description = "A model that {where}. What it is for is not written yet."'
+    yield from _training_lines(declared)
+    for data in declared.data:
+        yield from _data_lines(data)
     if declared.slices:
         yield from ("", "[evaluation]", f"slices = {listed(declared.slices)}")
         if declared.protected:
@@ -95,6 +99,41 @@ def _lines(declared: Declared) -> Iterator[str]:
     yield from _contract_lines(contract)
     for feature in contract.features:
         yield from _feature_lines(feature, (declared.seen or {}).get(feature.name, ""))
+
+
+def _training_lines(declared: Declared) -> Iterator[str]:
+    given = declared.given
+    yield from (
+        "",
+        "[training]",
+        *([f"entry = {quoted(declared.entry)}"] if declared.entry else []),
+    )
+    yield "seed = 1"
+    yield f"outputs = {listed((*declared.model_files, REFERENCE, EVALUATION))}"
+    if not declared.repeatable:
+        yield "repeatable = false # the format of the model has times in it"
+    if declared.sample:
+        yield from ("", "[training.smoke]", f"sample = {declared.sample}")
+    if given is None:
+        return
+    yield from ("", "[training.given]", f"model = {quoted(given.model)}")
+    yield f"rows = {quoted(given.rows)}"
+    for key in ("target", "key", "score"):
+        if getattr(given, key):
+            yield f"{key} = {quoted(getattr(given, key))}"
+
+
+def _data_lines(data: DeclaredData) -> Iterator[str]:
+    yield from ("", f"[data.{data.name}]", f"path = {quoted(data.path)}")
+    yield f"digest = {quoted(data.digest)}"
+    yield f"description = {quoted(data.description)}"
+    yield f"source = {quoted(data.source)}"
+    if data.licence:
+        yield 'licence = "" # to be written'
+    if data.key:
+        yield f"key = {quoted(data.key)}"
+    if data.time:
+        yield f"time = {quoted(data.time)}"
 
 
 def _contract_lines(contract: Contract) -> Iterator[str]:

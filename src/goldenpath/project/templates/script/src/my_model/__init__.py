@@ -1,0 +1,1 @@
+"""A model whose training was adopted as it was. Start at train.py."""
