@@ -77,7 +77,7 @@ def adopted_object(
         if opened.otherwise is None:
             raise InvalidInput(f"the graph cannot be used: {reason}")
         opened = replace(opened.otherwise, reason=reason)
-    return _as_code(opened, table, wish, answers, report)
+    return _as_code(opened, table, wish, answers, report=report)
 
 
 def _task_of(opened: OpenedObject, target: Column) -> TaskKind:
@@ -109,6 +109,7 @@ def _as_code(
     table: pa.Table,
     wish: AdoptionWish,
     answers: Numbers,
+    *,
     report: Callable[[str], None],
 ) -> Adoption:
     if opened.reason:

@@ -208,7 +208,7 @@ def _read(out: Path) -> OpenedObject:
         itself = None
         if about.otherwise is not None:
             itself = _as_object(out, about.otherwise, about, scores)
-        return _as_object(out, about, about, scores, itself)
+        return _as_object(out, about, about, scores, otherwise=itself)
     except (OSError, ValueError, EOFError) as error:
         raise InvalidInput(f"the object left nothing that can be read: {error}") from error
 
@@ -218,6 +218,7 @@ def _as_object(
     written: ObjectFile,
     about: _About,
     scores: NDArray[np.float64],
+    *,
     otherwise: OpenedObject | None = None,
 ) -> OpenedObject:
     with open_below(out, written.file) as file:
