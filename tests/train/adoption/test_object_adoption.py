@@ -19,7 +19,7 @@ from tests.sizes import full_size
 from tests.starter import UV, environment
 
 pytestmark = [
-    full_size("test_model_file.py, test_serving_code.py"),
+    full_size("test_the_kind_is_told_by_the_bytes"),
     pytest.mark.timeout(900),
 ]
 PACKAGES = ("scikit-learn", "lightgbm", "xgboost-cpu", "pandas", "joblib")

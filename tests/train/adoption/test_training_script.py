@@ -68,7 +68,7 @@ def test_a_whole_cell_of_magic_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ('df = read("/home/me/x.csv")', "path of one machine"),
+        ('df = read("/srv/me/x.csv")', "path of one machine"),
         ('df = read("~/x.csv")', "path of one machine"),
         ('df = read("C:\\\\x.csv")', "path of one machine"),
         ("name = input('who')", "waits for a person"),

@@ -55,7 +55,7 @@ def adopted_object(
         report(f"WARNING: the first {MOST_ROWS} of {table.num_rows} rows are taken")
         table = table.slice(0, MOST_ROWS)
     with tempfile.TemporaryDirectory(prefix="goldenpath-object-") as scratch:
-        opened = open_object(wish, table, Path(scratch), uv, report)
+        opened = open_object(wish, table, Path(scratch), uv, report=report)
     if len(opened.scores) != table.num_rows:
         raise InvalidInput(
             f"the object gave {len(opened.scores)} answers for {table.num_rows} rows: "

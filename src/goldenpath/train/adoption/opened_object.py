@@ -89,7 +89,7 @@ class OpenedObject:
 
 
 def open_object(
-    wish: AdoptionWish, table: pa.Table, folder: Path, uv: Uv, report: Callable[[str], None]
+    wish: AdoptionWish, table: pa.Table, folder: Path, uv: Uv, *, report: Callable[[str], None]
 ) -> OpenedObject:
     """Open the object of `wish` in the new folder `folder`, and score the rows.
 
