@@ -48,7 +48,7 @@ def module_folder(of: GoProgram | tuple[str, str]) -> Path:
 
 
 def _path(program: GoProgram) -> str:
-    return f"{program.module}/{program.package}"
+    return f"{program.module}/{program.package}".rstrip("/")
 
 
 def _linker(program: GoProgram) -> str:

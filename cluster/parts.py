@@ -17,7 +17,7 @@ class GoProgram:
     name: str
     module: str
     version: str
-    package: str
+    package: str = ""
     stamps: tuple[tuple[str, str], ...] = ()
 
 
@@ -42,6 +42,10 @@ GO_PROGRAMS = (
     GoProgram("kserve-manager", "github.com/kserve/kserve", "v0.20.0", "cmd/manager"),
     GoProgram("contour", "github.com/projectcontour/contour", "v1.33.8", "cmd/contour"),
     GoProgram("argocd", "github.com/argoproj/argo-cd/v3", "v3.2.11", "cmd"),
+    # Nodes that run nothing, for the step with many models.
+    GoProgram("kwok", "sigs.k8s.io/kwok", "v0.8.0", "cmd/kwok"),
+    # Argo CD calls it for every folder with a kustomization.
+    GoProgram("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "v5.8.1"),
 )
 
 DEBIAN_SUITES = {

@@ -73,9 +73,8 @@ def running_stack(
         report(f"Contour and Envoy run after {time.monotonic() - began:.0f} s")
         start_kserve(daemons, plane, folder, gateway=GATEWAY, now=clock())
         report(f"KServe's webhook answers after {time.monotonic() - began:.0f} s")
-        if (cache / "bin" / "argocd").exists():
-            start_argocd(daemons, plane, folder, debian=suites["own"])
-            report(f"Argo CD runs after {time.monotonic() - began:.0f} s")
+        start_argocd(daemons, plane, folder, debian=suites["own"])
+        report(f"Argo CD runs after {time.monotonic() - began:.0f} s")
         yield Stack(plane, node, daemons, registry, gateway)
     finally:
         _take_down(daemons, plane, node)

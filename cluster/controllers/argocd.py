@@ -1,6 +1,7 @@
 """Argo CD without its user interface: what reads git, and what applies it to the cluster."""
 
 import json
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ def start_argocd(daemons: Daemons, plane: ControlPlane, folder: Path, *, debian:
     configuration.write_bytes(plane.kubeconfig.read_bytes())
     environment = {
         "HOME": str(home),
+        # It starts kustomize by its name.
+        "PATH": f"{plane.programs}{os.pathsep}{os.environ['PATH']}",
         "TMPDIR": str(home / "temporary"),
         "KUBECONFIG": str(configuration),
         "ARGOCD_FAKE_IN_CLUSTER": "true",

@@ -24,6 +24,13 @@ GATEWAY = f"{NAMESPACE}/{NAME}"
 """The Gateway that `platform.toml` names by default."""
 _ABOVE = 8000
 """Envoy listens at the Gateway's port plus this number."""
+_CLASS: KubernetesObject = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "GatewayClass",
+    "metadata": {"name": "contour"},
+    "spec": {"controllerName": "projectcontour.io/gateway-controller"},
+}
+"""The Gateway itself is the platform's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class RunningGateway:
 
     port: int
     """The port of loopback at which it takes requests."""
+    listener: int
+    """The port that the Gateway has to name for it."""
     admin: Path
     """Its administration socket."""
 
@@ -39,7 +48,7 @@ class RunningGateway:
 def start_gateway(
     daemons: Daemons, plane: ControlPlane, folder: Path, *, envoy: Path
 ) -> RunningGateway:
-    """Install the Gateway API, and start Contour and Envoy for one Gateway."""
+    """Install the Gateway API, and start Contour and Envoy for the platform's Gateway."""
     source = module_folder(program("contour"))
     version = required_version(source / "go.mod", "sigs.k8s.io/gateway-api")
     api = module_folder(("sigs.k8s.io/gateway-api", version))
@@ -49,10 +58,10 @@ def start_gateway(
     for namespace in ("projectcontour", NAMESPACE):
         create_namespace(plane, namespace)
     port = _port_for_envoy()
-    apply(plane, _gateway_objects(port - _ABOVE))
+    apply(plane, [_CLASS])
     xds = free_port()
     daemons.start("contour", _contour(plane, folder, xds), lambda: answers(xds))
-    gateway = RunningGateway(port, folder / "envoy.sock")
+    gateway = RunningGateway(port, port - _ABOVE, folder / "envoy.sock")
     bootstrap = folder / "envoy.json"
     run = run_tool(
         [
@@ -100,30 +109,3 @@ def required_version(go_mod: Path, module: str) -> str:
     if line is None:
         raise RuntimeError(f"{go_mod} does not require {module}")
     return line.group(1)
-
-
-def _gateway_objects(port: int) -> list[KubernetesObject]:
-    return [
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": "contour"},
-            "spec": {"controllerName": "projectcontour.io/gateway-controller"},
-        },
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": NAME, "namespace": NAMESPACE},
-            "spec": {
-                "gatewayClassName": "contour",
-                "listeners": [
-                    {
-                        "name": "http",
-                        "protocol": "HTTP",
-                        "port": port,
-                        "allowedRoutes": {"namespaces": {"from": "All"}},
-                    }
-                ],
-            },
-        },
-    ]

@@ -4,16 +4,13 @@ import json
 import math
 import time
 
-import yaml
-
 from cluster.control_plane import KubectlFailed
 from cluster.node import NODE
-from cluster.objects import apply
 from cluster.walk.load import ask_many, load
 from cluster.walk.record import WalkRecord, await_value
 from cluster.walk.road import ENGINEER, MODEL, STAGES, acting
 from cluster.walk.serving_pods import BODY
-from cluster.walk.stages import Scene, namespace_of, prepare_stage, service_name
+from cluster.walk.stages import Scene, application_of, application_state, namespace_of, service_name
 from cluster.walk.traffic import COUNTED, UNDER_LOAD, await_split, is_split
 
 STAGE = "prod"
@@ -22,12 +19,9 @@ _REFRESH_SECONDS = 6.0
 
 
 def begin_following(scene: Scene, record: WalkRecord, digest: str) -> None:
-    """Apply what the platform generated once, and promote a release through every stage."""
+    """Promote a release through every stage, and let Argo CD serve it."""
     for stage in STAGES:
         _clear(scene, stage)
-        prepare_stage(scene, stage)
-    for name in ("project", "applicationset"):
-        apply(scene.stack.plane, list(yaml.safe_load_all(scene.road.blob(f"argocd/{name}.yaml"))))
     for stage in STAGES:
         scene.road.enter(digest, stage)
     began = time.monotonic()
@@ -37,11 +31,6 @@ def begin_following(scene: Scene, record: WalkRecord, digest: str) -> None:
         await_split(scene.address(stage), digest, 100)
     claim = "three stages serve the promoted release, each Synced and Healthy"
     record.note(claim, f"{time.monotonic() - began:.0f} s after the last commit")
-
-
-def is_there(scene: Scene) -> bool:
-    """Whether Argo CD runs in this cluster."""
-    return any(daemon.name.startswith("argocd") for daemon in scene.stack.daemons.running)
 
 
 def _clear(scene: Scene, stage: str) -> None:
@@ -120,7 +109,8 @@ def enter_without_room(scene: Scene, record: WalkRecord, old: str, new: str) -> 
             )
             time.sleep(5)
             is_unchanged = set(answers.by_release) == {old}
-            shown = _state(scene, STAGE)
+            status = scene.road.run("status --target kubernetes", expect=7)
+            shown = application_state(scene, application_of(STAGE))
             scene.kubectl("uncordon", NODE)
             await_split(address, new, 100)
             await_synced(scene, STAGE)
@@ -129,6 +119,8 @@ def enter_without_room(scene: Scene, record: WalkRecord, old: str, new: str) -> 
     claim = "without room for the new pod the release before goes on"
     record.require(is_unchanged, claim, f"{reason}; Argo CD: {shown}")
     record.require(not answers.lost, "and none of 10,000 requests is lost", answers)
+    told = next((line.strip() for line in status.splitlines() if "no node takes" in line), "")
+    record.require(bool(told), "`status` says why", told or status)
 
 
 def prune(scene: Scene, record: WalkRecord, gone: str) -> None:
@@ -174,9 +166,8 @@ def look_for_new_folders(scene: Scene) -> None:
 
 def refresh(scene: Scene, stage: str) -> None:
     """Let Argo CD look at git now and not in its next round."""
-    name = f"{stage}-{MODEL}"
     scene.kubectl(
-        *("-n", "argocd", "annotate", "application", name, "--overwrite"),
+        *("-n", "argocd", "annotate", "application", application_of(stage), "--overwrite"),
         "argocd.argoproj.io/refresh=hard",
     )
 
@@ -193,20 +184,13 @@ def await_synced(scene: Scene, stage: str) -> float:
             if time.monotonic() - asked > _REFRESH_SECONDS:
                 asked = time.monotonic()
                 refresh(scene, stage)
-            return _state(scene, stage)
+            return application_state(scene, application_of(stage))
         except KubectlFailed as error:
             return str(error)
 
     expected = f"Synced Healthy {head}"
     await_value(state, lambda text: text.startswith(expected), _SYNC_SECONDS, f"{stage} is Synced")
     return time.monotonic() - began
-
-
-def _state(scene: Scene, stage: str) -> str:
-    fields = ("sync.status", "health.status", "sync.revision", "operationState.message")
-    shown = " ".join(f"{{.status.{field}}}" for field in (*fields, "conditions"))
-    place = ("-n", "argocd", "get", "application", f"{stage}-{MODEL}")
-    return scene.kubectl(*place, "-o", f"jsonpath={shown}")
 
 
 def _weights(scene: Scene) -> str:

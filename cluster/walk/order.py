@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cluster.stack import running_stack
-from cluster.walk import examination, following, serving_pods, traffic
+from cluster.walk import bootstrap, examination, following, many_models, serving_pods, traffic
 from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import begin_road
 from cluster.walk.stages import Scene
@@ -46,17 +46,21 @@ def walk_all(
 
 def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Iterator[_Step]:
     first, second, third = releases
-    yield "3  our server as a pod", lambda: _serve(scene, record, first)
-    yield "4  weights and roll-backs, applied by hand", lambda: _by_hand(scene, record, releases)
-    if not following.is_there(scene):
-        record.report("\nArgo CD is not built: the steps that follow git are NOT walked")
-        return
-    yield "5  Argo CD follows commits", lambda: following.begin_following(scene, record, first)
-    yield "6  a canary by commits", lambda: following.walk_canary(scene, record, second)
-    yield "7  a rollback by a commit", lambda: following.roll_back(scene, record, first)
-    yield "8  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
-    yield "9  prune, sync again, hold", lambda: _end(scene, record, first, second)
-    yield "10  doctor", lambda: examination.examine(scene, record)
+    yield "3  the files of the platform", lambda: _begin(scene, record)
+    yield "4  our server as a pod", lambda: _serve(scene, record, first)
+    yield "5  weights and roll-backs, applied by hand", lambda: _by_hand(scene, record, releases)
+    yield "6  Argo CD follows commits", lambda: following.begin_following(scene, record, first)
+    yield "7  a canary by commits", lambda: following.walk_canary(scene, record, second)
+    yield "8  a rollback by a commit", lambda: following.roll_back(scene, record, first)
+    yield "9  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
+    yield "10  prune, sync again, hold", lambda: _end(scene, record, first, second)
+    yield "11  many models", lambda: many_models.follow_many(scene, record)
+    yield "12  doctor", lambda: examination.examine(scene, record)
+
+
+def _begin(scene: Scene, record: WalkRecord) -> None:
+    examination.examine_empty(scene, record)
+    bootstrap.bootstrap(scene, record)
 
 
 def _serve(scene: Scene, record: WalkRecord, release: str) -> None:

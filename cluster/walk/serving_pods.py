@@ -16,7 +16,6 @@ from cluster.walk.stages import (
     WalkImages,
     await_ready,
     namespace_of,
-    prepare_stage,
     route,
     service,
     service_name,
@@ -54,7 +53,6 @@ def _megabytes(size: object) -> str:
 def serve_mounted(scene: Scene, record: WalkRecord, digest: str) -> None:
     """Serve a release whose files the node mounts as an image volume."""
     plane = scene.stack.plane
-    prepare_stage(scene, "dev")
     apply(plane, [service(scene, digest, "dev"), route("dev", {digest: 100})])
     seconds = await_ready(scene, digest, "dev")
     record.note("a pod of our image is Ready, image volume", f"{seconds:.0f} s after apply")
@@ -71,7 +69,6 @@ def serve_fetched(scene: Scene, record: WalkRecord, digest: str) -> None:
     """Serve a release that our initializer verifies and unpacks before the server starts."""
     plane = scene.stack.plane
     plane.kubectl("-n", namespace_of("dev"), "delete", "inferenceservice", service_name(digest))
-    prepare_stage(scene, "test")
     item = service(scene, digest, "test", "goldenpath+oci")
     apply(plane, [item, route("test", {digest: 100})])
     seconds = await_ready(scene, digest, "test")

@@ -1,21 +1,16 @@
-"""What a stage's namespace holds: our runtime, its trust, and services written as git has them."""
+"""A stage in the cluster: services and routes as promotions write them, and what became of them."""
 
-import string
 import time
 from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
 
 from cluster.control_plane import KubectlFailed
-from cluster.objects import KubernetesObject, apply
+from cluster.objects import KubernetesObject
 from cluster.stack import Stack
 from cluster.walk.load import GatewayAddress
 from cluster.walk.record import await_value
 from cluster.walk.road import MODEL, ClusterRoad
 from goldenpath.canonical import JsonValue
 
-_MANIFESTS = Path(__file__).parent / "manifests"
 DOMAIN = "models.internal"
 
 
@@ -49,24 +44,9 @@ def namespace_of(stage: str) -> str:
     return f"models-{stage}"
 
 
-def prepare_stage(scene: Scene, stage: str) -> None:
-    """Make the namespace of a stage, with our runtime and what it trusts."""
-    values = {
-        "NAMESPACE": namespace_of(stage),
-        "STAGE": stage,
-        "POLICY": _quoted(scene.road.run("platform policy")),
-        "AUTHORITY": _quoted(scene.stack.registry.authority.read_text("utf-8")),
-        "SERVER_IMAGE": scene.images.server,
-        "INITIALIZER_IMAGE": scene.images.initializer,
-    }
-    for name in ("stage.yaml", "storage-container.yaml"):
-        text = string.Template((_MANIFESTS / name).read_text("utf-8")).substitute(values)
-        apply(scene.stack.plane, list(yaml.safe_load_all(text)))
-
-
-def _quoted(text: str) -> str:
-    quoted: str = yaml.safe_dump(text, default_style='"', width=1_000_000)
-    return quoted.strip()
+def application_of(stage: str) -> str:
+    """Return the name of the Application of our model in a stage."""
+    return f"{stage}-{MODEL}"
 
 
 def service_name(digest: str) -> str:
@@ -134,3 +114,15 @@ def await_ready(scene: Scene, digest: str, stage: str, seconds: float = 120.0) -
     name = f"{service_name(digest)} in {stage}"
     await_value(status, lambda value: value.startswith("True"), seconds, f"{name} is Ready")
     return time.monotonic() - began
+
+
+def application_state(scene: Scene, name: str) -> str:
+    """Return sync, health and revision of an Application of Argo CD, and what it says."""
+    fields = ("sync.status", "health.status", "sync.revision", "operationState.message")
+    shown = " ".join(f"{{.status.{field}}}" for field in (*fields, "conditions"))
+    try:
+        return scene.kubectl(
+            *("-n", "argocd", "get", "application", name, "-o", f"jsonpath={shown}")
+        )
+    except KubectlFailed as error:
+        return str(error)

@@ -13,7 +13,6 @@ from cluster.walk.stages import (
     Scene,
     await_ready,
     namespace_of,
-    prepare_stage,
     route,
     service,
     service_name,
@@ -26,7 +25,6 @@ _SIGMAS = 5.0
 
 def count_canary(scene: Scene, record: WalkRecord, stable: str, canary: str) -> None:
     """Send 10, 50 and 100 percent to a second release and count who answers."""
-    prepare_stage(scene, STAGE)
     apply(scene.stack.plane, [service(scene, stable, STAGE), service(scene, canary, STAGE)])
     for digest in (stable, canary):
         await_ready(scene, digest, STAGE)

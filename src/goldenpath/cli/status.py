@@ -1,18 +1,23 @@
 """`goldenpath status`: show what is declared, what runs, and whether they agree."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
 
 from goldenpath import compose
-from goldenpath.canary.analysis import CanaryVerdict
+from goldenpath.cli.cluster_page import cluster_page
 from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.deploy.reconcile.status import Condition, DeploymentStatus, Status
-from goldenpath.errors import REFUSED
+from goldenpath.cli.status_page import canary_lines, text_of
+from goldenpath.errors import REFUSED, InvalidInput, Unavailable
+
+_TARGETS = click.Choice(["machine", "kubernetes"])
 
 
 @click.command(help="Show what is declared, what runs, and whether they agree.")
+@click.option(
+    "--target", type=_TARGETS, default="machine", show_default=True, help="Where it runs."
+)
+@click.option("--context", "cluster", default="", help="Context of the kubeconfig.")
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
@@ -21,8 +26,32 @@ from goldenpath.errors import REFUSED
 )
 @output_option
 @click.pass_context
-def verb(context: click.Context, wait: float, output: Format) -> None:
-    """Show the status; exit 7 if something that git declares does not run."""
+def verb(context: click.Context, target: str, cluster: str, wait: float, output: Format) -> None:
+    """Show the status; exit 7 if something that git declares does not run.
+
+    Raises `InvalidInput` if a flag belongs to the other target.
+    """
+    if target == "kubernetes":
+        if wait:
+            raise InvalidInput(
+                "--wait is for this machine alone", hint="ask the cluster again later"
+            )
+        context.exit(_cluster(cluster, output))
+    if cluster:
+        raise InvalidInput("--context names a cluster", hint="add --target kubernetes")
+    context.exit(_machine(wait, output))
+
+
+def _cluster(cluster: str, output: Format) -> int:
+    commit, deployments = compose.cluster_status(compose.home(), cluster)
+    show({"commit": commit, "deployments": deployments}, cluster_page(commit, deployments), output)
+    states = {each.state for each in deployments}
+    if "differs" in states:
+        return REFUSED
+    return Unavailable.exit_code if "unknown" in states else 0
+
+
+def _machine(wait: float, output: Format) -> int:
     if wait and not compose.is_up(compose.home()):
         note("goldenpath up does not run here yet; waiting for it")
     status, is_alive = (
@@ -35,67 +64,8 @@ def verb(context: click.Context, wait: float, output: Format) -> None:
         note(f"goldenpath up hangs: its last report is {silent.total_seconds():.0f} s old")
     has_canaries = is_alive and any(len(each.running) > 1 for each in status.deployments)
     judged = compose.canary_verdicts(compose.home(), status) if has_canaries else {}
-    lines = [
-        line
-        for name, each in judged.items()
-        for slot, verdict in each.items()
-        for line in _canary(name, slot, verdict)
-    ]
     if output == "json":  # each form is costly with 3,000 deployments
         show({**asdict(status), "canaries": judged}, "", output)
     else:
-        show(status, text_of(status) + "".join(lines), output)
-    if not (is_alive and status.is_ready) or silent is not None:
-        context.exit(REFUSED)
-
-
-def text_of(status: Status) -> str:
-    """Return the status for people: the machine, then one block per deployment."""
-    lines = [
-        f"gateway  {status.scheme}://{status.gateway}" if status.gateway else "gateway  not running"
-    ]
-    lines.append(f"commit   {status.commit[:12] or 'none that is trusted'}")
-    if status.time_note:
-        lines.append(f"times    {status.time_note}")
-    lines += [f"machine  {word}" for word in _words(status.conditions)]
-    lines += [f"stage    {mark.message}" for mark in status.marks]
-    for deployment in status.deployments:
-        lines += ["", *_deployment(deployment)]
-    lines += [f"not honoured here: {field}" for field in status.ignored]
-    return "\n".join(lines)
-
-
-def _deployment(deployment: DeploymentStatus) -> list[str]:
-    lines = [f"{deployment.name}  {deployment.phase}"]
-    running = {slot.digest: slot.percent for slot in deployment.running}
-    for slot in deployment.wanted:
-        share = f"{slot.percent}%"
-        is_running = slot.digest in running and deployment.phase != "stopped"
-        now = f"{running[slot.digest]}%" if is_running else "not running"
-        lines.append(f"  {slot.digest[:19]}  wanted {share:>4}  running {now:>4}")
-    if deployment.standby and deployment.phase != "stopped":
-        lines.append(f"  {deployment.standby[:19]}  kept without traffic for a rollback")
-    cold = deployment.cold_starts
-    if cold is not None:
-        lines.append(f"  {cold.wakes} cold starts, p50 {cold.p50:.2f} s, p99 {cold.p99:.2f} s")
-    lines += [
-        f"  {'!' if mark.kind == 'overdue' else ''}{mark.message}" for mark in deployment.marks
-    ]
-    return lines + [f"  {word}" for word in _words(deployment.conditions)]
-
-
-def _words(conditions: tuple[Condition, ...]) -> list[str]:
-    return [f"{each.type}: {each.message}" for each in conditions if each.holds]
-
-
-def _canary(name: str, slot: str, verdict: CanaryVerdict) -> Iterator[str]:
-    # Late: it loads numpy and Arrow, and `status` is a probe that runs often without a canary.
-    from goldenpath.observe.drift.outcomes import PAIRED
-
-    yield f"\n{name}  canary {slot}: {verdict.action}: {verdict.reason}"
-    for comparison in verdict.comparisons:
-        if comparison.name == PAIRED and comparison.canary.total:
-            yield (
-                f"\n  agrees with the live release in {1 - comparison.canary.rate:.2%} "
-                f"of {comparison.canary.total} answers that were asked of both"
-            )
+        show(status, text_of(status) + canary_lines(judged), output)
+    return 0 if is_alive and status.is_ready and silent is None else REFUSED

@@ -5,7 +5,7 @@ import click
 from goldenpath import compose
 from goldenpath.cli.output import Format, note, output_option, said_if_done, show
 from goldenpath.cli.parameters import ADDRESS
-from goldenpath.cli.status import text_of
+from goldenpath.cli.status_page import text_of
 from goldenpath.errors import REFUSED
 
 

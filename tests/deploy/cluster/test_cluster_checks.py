@@ -54,6 +54,8 @@ def gateway(**conditions: str) -> ClusterAnswer:
     return found({"status": {"conditions": listed}})
 
 
+OWN = found({"metadata": {"labels": {"goldenpath.example/part": "models"}}})
+
 GOOD = ClusterFacts(
     version=version("36"),
     resources={group: served(group) for group in RESOURCES},
@@ -62,6 +64,7 @@ GOOD = ClusterFacts(
     argocd=found({"data": {}}),
     follower=follower(URL),
     gateway=gateway(Accepted="True", Programmed="True"),
+    namespaces=dict.fromkeys(WISH.stages, OWN),
     runtimes={stage: found({"kind": "ServingRuntime"}) for stage in WISH.stages},
     service=TriedObject("admitted"),
     own_volume=TriedObject("admitted", created="2026-03-02T08:30:00Z"),
@@ -146,7 +149,7 @@ CASES: tuple[tuple[str, ClusterFacts, str, str], ...] = (
         "admission of image volumes",
         replace(GOOD, foreign_volume=TriedObject("admitted")),
         "wrong",
-        "ValidatingAdmissionPolicy",
+        "policies/builtin",
     ),
     (
         "admission of image volumes",
@@ -174,6 +177,24 @@ CASES: tuple[tuple[str, ClusterFacts, str, str], ...] = (
         replace(GOOD, follower=follower("https://git.example/other.git")),
         "wrong",
         "two platforms",
+    ),
+    ("namespace models-prod", replace(GOOD, namespaces={"prod": ABSENT}), "ok", ""),
+    (
+        "namespace models-prod",
+        replace(GOOD, namespaces={"prod": found({"metadata": {"name": "models-prod"}})}),
+        "wrong",
+        "who made it",
+    ),
+    (
+        "namespace models-prod",
+        replace(
+            GOOD,
+            namespaces={
+                "prod": found({"metadata": {"labels": {"goldenpath.example/part": "platform"}}})
+            },
+        ),
+        "wrong",
+        "who made it",
     ),
     (
         "ServingRuntime models-prod/goldenpath",
@@ -212,6 +233,7 @@ def test_nothing_that_could_not_be_asked_is_right_or_wrong() -> None:
         argocd=FORBIDDEN,
         follower=FORBIDDEN,
         gateway=FORBIDDEN,
+        namespaces=dict.fromkeys(WISH.stages, FORBIDDEN),
         runtimes=dict.fromkeys(WISH.stages, FORBIDDEN),
         service=unknown,
         own_volume=unknown,

@@ -10,6 +10,7 @@ from typing import Literal
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.cluster.cluster_facts import RESOURCES, ClusterFacts, ClusterWish
 from goldenpath.deploy.cluster.kubectl import ClusterAnswer
+from goldenpath.promote.manifests.object_names import namespace_of
 
 OLDEST, VOLUMES_ON = (1, 33), (1, 35)
 """Kubernetes that mounts a part of an image behind a feature gate, and without one."""
@@ -20,6 +21,8 @@ _RUNTIME = re.compile(r"(?P<name>[a-z-]+)://v?(?P<major>\d+)\.(?P<minor>\d+)")
 _LEAST: Mapping[str, tuple[int, int]] = {"containerd": (2, 0), "cri-o": (1, 31)}
 _SUBPATH = (2, 2)
 """The first containerd that is said to mount a part of an image; nobody here has tried it."""
+OWN_NAMESPACE = ("goldenpath.example/part", "models")
+"""The label by which a namespace of models is the platform's."""
 _PROVIDERS = {"serving.kserve.io": "KServe", "argoproj.io": "Argo CD"}
 
 
@@ -46,6 +49,7 @@ def judge_cluster(facts: ClusterFacts, wish: ClusterWish) -> tuple[ClusterFindin
         _gateway(facts, wish),
         _health(facts),
         _follower(facts, wish),
+        *_namespaces(facts),
         *_runtimes(facts),
         _clock(facts),
     )
@@ -175,8 +179,8 @@ def _admission(facts: ClusterFacts) -> ClusterFinding:
             check,
             "wrong",
             "a pod may mount any image of any registry as its model",
-            "refuse pods whose spec.volumes[].image.reference is outside of the platform's "
-            "registry, by a ValidatingAdmissionPolicy; policies for images do not see volumes",
+            "apply policies/builtin of the gitops repository: it refuses pods that mount an image "
+            "of another registry; policies for images do not see volumes",
         )
     if foreign.state == "refused" and own.state == "admitted":
         return ClusterFinding(check, "ok", "an image of another registry is refused")
@@ -236,6 +240,22 @@ def _follower(facts: ClusterFacts, wish: ClusterWish) -> ClusterFinding:
         message = f"follows {', '.join(sorted(urls)) or 'nothing'}, expected {wish.url}"
         return ClusterFinding(check, "wrong", message, cure)
     return ClusterFinding(check, "ok", f"follows {wish.url}")
+
+
+def _namespaces(facts: ClusterFacts) -> Iterator[ClusterFinding]:
+    """Judge whether a namespace by the name of ours was made by somebody else."""
+    for stage, answer in facts.namespaces.items():
+        check, (label, value) = f"namespace {namespace_of(stage)}", OWN_NAMESPACE
+        if answer.state == "unknown":
+            yield _unknown(check, answer.reason)
+        elif answer.state == "absent":
+            yield ClusterFinding(check, "ok", "does not exist yet; Argo CD makes it")
+        elif _members(_members(answer.value.get("metadata")).get("labels")).get(label) != value:
+            cure = "ask who made it: they give it up, or label it as ours, or the stage is renamed"
+            message = f"is somebody else's: it has no label {label}={value}"
+            yield ClusterFinding(check, "wrong", message, cure)
+        else:
+            yield ClusterFinding(check, "ok", "belongs to the platform")
 
 
 def _runtimes(facts: ClusterFacts) -> Iterator[ClusterFinding]:

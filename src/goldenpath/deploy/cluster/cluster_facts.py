@@ -7,6 +7,7 @@ from datetime import datetime
 
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.cluster.kubectl import ClusterAnswer, Kubectl, TriedObject
+from goldenpath.promote.manifests.object_names import namespace_of
 
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     "serving.kserve.io/v1beta1": ("inferenceservices",),
@@ -44,6 +45,8 @@ class ClusterFacts:
     follower: ClusterAnswer
     """The ApplicationSet that follows the platform."""
     gateway: ClusterAnswer
+    namespaces: Mapping[str, ClusterAnswer]
+    """The namespace of each stage."""
     runtimes: Mapping[str, ClusterAnswer]
     """The ServingRuntime of each stage."""
     service: TriedObject
@@ -71,6 +74,9 @@ def read_facts(kubectl: Kubectl, wish: ClusterWish, clock: Callable[[], datetime
         argocd=kubectl.get("/api/v1/namespaces/argocd/configmaps/argocd-cm"),
         follower=kubectl.get("/apis/argoproj.io/v1alpha1/namespaces/argocd/applicationsets/models"),
         gateway=kubectl.get(f"{gateways}/{gateway}"),
+        namespaces={
+            stage: kubectl.get(f"/api/v1/namespaces/{namespace_of(stage)}") for stage in wish.stages
+        },
         runtimes=dict(_runtimes(kubectl, wish)),
         service=kubectl.try_out(_service(place, wish)),
         own_volume=own,
@@ -81,15 +87,15 @@ def read_facts(kubectl: Kubectl, wish: ClusterWish, clock: Callable[[], datetime
 
 def _runtimes(kubectl: Kubectl, wish: ClusterWish) -> Iterator[tuple[str, ClusterAnswer]]:
     for stage in wish.stages:
-        namespace = f"/apis/serving.kserve.io/v1alpha1/namespaces/models-{stage}"
+        namespace = f"/apis/serving.kserve.io/v1alpha1/namespaces/{namespace_of(stage)}"
         yield stage, kubectl.get(f"{namespace}/servingruntimes/goldenpath")
 
 
 def _namespace(kubectl: Kubectl, wish: ClusterWish) -> str:
     """Return a namespace to try objects in: that of a stage if there is one."""
     for stage in wish.stages:
-        if kubectl.get(f"/api/v1/namespaces/models-{stage}").state == "found":
-            return f"models-{stage}"
+        if kubectl.get(f"/api/v1/namespaces/{namespace_of(stage)}").state == "found":
+            return namespace_of(stage)
     return "default"
 
 

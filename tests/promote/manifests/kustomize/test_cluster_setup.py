@@ -30,9 +30,12 @@ ROOT = "a" * 40
 KUBECTL = Path.home() / ".cache/goldenpath/cluster/bin/kubectl"
 PARTS = {
     "cluster/overlays/standard", "cluster/overlays/knative", "cluster/parts/monitoring",
-    "cluster/parts/secrets", "cluster/parts/argocd", "policies", "argocd",
+    "cluster/parts/secrets", "cluster/parts/argocd", "policies", "policies/builtin", "argocd",
 }  # fmt: skip
-CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterStorageContainer", "ImageValidatingPolicy"}
+CLUSTER_WIDE = {
+    "Namespace", "ClusterRole", "ClusterStorageContainer", "ImageValidatingPolicy",
+    "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+}  # fmt: skip
 
 
 def setup(
@@ -62,7 +65,7 @@ def documents(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, objec
 def test_a_file_is_valid_by_the_schemas_and_has_no_open_word(path: str) -> None:
     content = FILES[path].decode()
 
-    for word in ("EACH_STAGE", "GITOPS_URL", "GITOPS_TRUST", "CLUSTER_PROFILE"):
+    for word in ("EACH_STAGE", "GITOPS_URL", "GITOPS_TRUST", "CLUSTER_PROFILE", "REGISTRY_FOLDER"):
         assert word not in content
     for _, value in documents({path: FILES[path]}):
         if value["kind"] in schemas():

@@ -25,6 +25,7 @@ def packaged_files(part: Part, platform: Platform, *, trust: str = "") -> dict[s
     is the first commit of the gitops repository, by which machines trust it.
     """
     words = {
+        "REGISTRY_FOLDER": json.dumps(f"{platform.registry_prefix}/"),
         "GITOPS_URL": json.dumps(platform.url),
         "GITOPS_TRUST": json.dumps(trust),
         "CLUSTER_PROFILE": platform.cluster.profile,
