@@ -16,7 +16,7 @@ from cluster.debian import fetch
 from cluster.go_build import build
 from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS
 from cluster.stack import running_stack
-from cluster.walk.order import walk_all
+from cluster.walk.order import WalkOptions, walk_all
 from cluster.walk.record import WalkRecord
 from goldenpath.processes.tool import run_tool
 
@@ -81,8 +81,9 @@ def up() -> None:
 
 @command.command("walk")
 @click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
+@click.option("--models", default=10, show_default=True, help="Models for the step with many.")
 @click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
-def walk(keep_going: bool, or_skip: bool) -> None:
+def walk(keep_going: bool, models: int, or_skip: bool) -> None:
     """Walk the road of goldenpath in the cluster, and write what was seen."""
     missing = ", ".join(missing_parts(cache_folder()))
     if or_skip and (missing or os.geteuid() != 0):
@@ -94,7 +95,8 @@ def walk(keep_going: bool, or_skip: bool) -> None:
     record = WalkRecord(click.echo)
     try:
         with _folder() as folder:
-            walk_all(cache_folder(), folder, _clock, record, keep_going=keep_going)
+            options = WalkOptions(keep_going, models)
+            walk_all(cache_folder(), folder, _clock, record, options)
     finally:
         record.write(RECORD)
         click.echo(f"\n{len(record.claims)} claims held; written to {RECORD}")

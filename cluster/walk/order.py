@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.stack import running_stack
@@ -14,8 +15,17 @@ Clock = Callable[[], datetime.datetime]
 _Step = tuple[str, Callable[[], None]]
 
 
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How to walk."""
+
+    keep_going: bool = False
+    models: int = 10
+    """Models in each of three stages, for the step with many."""
+
+
 def walk_all(
-    cache: Path, folder: Path, clock: Clock, record: WalkRecord, *, keep_going: bool = False
+    cache: Path, folder: Path, clock: Clock, record: WalkRecord, options: WalkOptions
 ) -> None:
     """Start a cluster and walk every step. Raises `WalkFailed` at the first claim that fails.
 
@@ -32,19 +42,21 @@ def walk_all(
             releases = tuple(road.build(number) for number in (1, 2, 3))
             record.note("releases are built, signed and pushed", len(releases))
             scene = Scene(stack, road, serving_pods.build_images(road, record))
-        for title, walk in _steps(scene, record, releases):
+        for title, walk in _steps(scene, record, releases, options.models):
             try:
                 with record.stepping(title):
                     walk()
             except WalkFailed as error:
-                if not keep_going:
+                if not options.keep_going:
                     raise
                 failures.append(str(error))
     if failures:
         raise WalkFailed("; ".join(failures))
 
 
-def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Iterator[_Step]:
+def _steps(
+    scene: Scene, record: WalkRecord, releases: tuple[str, ...], models: int
+) -> Iterator[_Step]:
     first, second, third = releases
     yield "3  the files of the platform", lambda: _begin(scene, record)
     yield "4  our server as a pod", lambda: _serve(scene, record, first)
@@ -54,7 +66,7 @@ def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Itera
     yield "8  a rollback by a commit", lambda: following.roll_back(scene, record, first)
     yield "9  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
     yield "10  prune, sync again, hold", lambda: _end(scene, record, first, second)
-    yield "11  many models", lambda: many_models.follow_many(scene, record)
+    yield "11  many models", lambda: many_models.follow_many(scene, record, models)
     yield "12  doctor", lambda: examination.examine(scene, record)
 
 

@@ -119,7 +119,9 @@ def test_a_cluster_would_take_the_file(path: str) -> None:
 
     assert documents
     for document in documents:
-        check(document)
+        # Policies of Kubernetes itself have no definition; `make cluster` applies them.
+        if not document["apiVersion"].startswith("admissionregistration.k8s.io/"):
+            check(document)
 
 
 def test_policy_controller_needs_all_three_and_each_for_itself() -> None:

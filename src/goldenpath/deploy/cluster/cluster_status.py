@@ -74,10 +74,10 @@ def judge_deployment(
 ) -> ClusterDeployment:
     """Compare a deployment with the cluster. `commit` is the newest that is trusted here."""
     if deployment.form == "single":
-        told = (
+        cure = (
             "one service has all releases; goldenpath platform convert writes the form of clusters"
         )
-        return ClusterDeployment(deployment.name, "unknown", (), (told,))
+        return ClusterDeployment(deployment.name, "unknown", (), (cure,))
     shares, route_reasons = _shares(deployment, stage.routes)
     releases, reasons = [], [*_application(deployment, applications), *route_reasons]
     for slot in deployment.releases:
@@ -145,16 +145,16 @@ def _readiness(service: str, stage: StageAnswers) -> tuple[bool | None, str]:
         for each in items(stage.pods.value)
         if members(members(each.get("metadata")).get("labels")).get(_SERVICE_LABEL) == service
     ]
-    told = next((reason for reason in reasons if reason), "")
-    return False, told or f"not Ready: {_open(conditions)}"
+    named = next((reason for reason in reasons if reason), "")
+    return False, named or f"not Ready: {_open(conditions)}"
 
 
 def _open(conditions: Mapping[str, Mapping[str, JsonValue]]) -> str:
     """Return what KServe says about a service that is not Ready, the pods first."""
     for kind in ("PredictorReady", "IngressReady", "Ready"):
         condition = conditions.get(kind, {})
-        if condition.get("status") != "True" and (told := condition.get("message")):
-            return str(told)
+        if condition.get("status") != "True" and (message := condition.get("message")):
+            return str(message)
     return "KServe gives no reason yet"
 
 
@@ -173,8 +173,8 @@ def _application(deployment: Deployment, applications: ClusterAnswer) -> Iterato
     state = members(status.get("sync")).get("status", "Unknown")
     if state != "Synced":
         operation = members(status.get("operationState"))
-        told = f"{operation.get('phase', 'not begun')}: {operation.get('message', '')}"
-        yield f"Argo CD has not applied the files ({state}; {told})"
+        progress = f"{operation.get('phase', 'not begun')}: {operation.get('message', '')}"
+        yield f"Argo CD has not applied the files ({state}; {progress})"
 
 
 def _behind(deployment: Deployment, applications: ClusterAnswer, commit: str) -> Iterator[str]:
