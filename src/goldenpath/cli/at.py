@@ -1,17 +1,14 @@
-"""`goldenpath at`: show what was live at a time."""
+"""`goldenpath at`: show what was live at a time, or what differs between two times."""
 
-from dataclasses import replace
+from datetime import datetime
 
 import click
 
 from goldenpath import compose
-from goldenpath.audit.answers.checked_logs import check_logs, require_whole
-from goldenpath.audit.answers.predictions import answers_at
-from goldenpath.audit.timeline.intent_index import open_intents
-from goldenpath.audit.timeline.live import live_at
-from goldenpath.audit.timeline.live_page import render_live
+from goldenpath.audit.answers.checked_logs import require_whole
+from goldenpath.audit.timeline.live_page import render_differences, render_live
 from goldenpath.audit.timeline.moment import parse_moment
-from goldenpath.audit.timeline.signed_approvals import SignedApprovals
+from goldenpath.audit.timeline.moment_difference import live_differences
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.errors import InvalidInput
@@ -19,38 +16,37 @@ from goldenpath.errors import InvalidInput
 
 @click.command()
 @click.argument("time")
+@click.option("--vs", "other", help="Another time: show only what differs between the two.")
 @stage_filter()
 @click.option("--model", type=MODEL, help="Only this model.")
 @output_option
-def verb(time: str, stage: str | None, model: str | None, output: Format) -> None:
+def verb(
+    time: str, other: str | None, stage: str | None, model: str | None, output: Format
+) -> None:
     """Show what was live at TIME, who put it there and who approved it.
 
-    TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now.
+    TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now. With --vs the
+    releases, shares, people, policies, monitors and thresholds that differ are shown.
     """
-    home, now = compose.home(), compose.now()
+    home, moment = compose.home(), _past(time)
+    after = None if other is None else _past(other)
+    live = compose.live_moment(home, moment, stage=stage, model=model)
+    if not live.models:  # only then, because it reads git once more
+        compose.require_known(home, stage, model, live.recorded)
+    if after is None:
+        show(live.models, render_live(live.models, moment, live.logs), output)
+        require_whole(live.logs)
+        return
+    later = compose.live_moment(home, after, stage=stage, model=model)
+    differences = live_differences(live.models, later.models, compose.terms_reader(home))
+    record = {"from": moment, "to": after, "differences": differences}
+    show(record, render_differences(differences, (moment, after), later.logs), output)
+    require_whole(later.logs)
+
+
+def _past(time: str) -> datetime:
+    now = compose.now()
     moment = parse_moment(time, now)
     if moment > now:
         raise InvalidInput(f"{time} is in the future: expected a time that has passed")
-    trusted, repository = compose.trusted(home), compose.gitops(home)
-    history = open_intents(
-        home.timeline, repository, trusted.commit, compose.sighting(home), model=model
-    )
-    approve = SignedApprovals(repository, compose.signed_statements(home, trusted.platform))
-    alive = now if compose.is_up(home) else None
-    answers = answers_at(home, moment)
-    counted = answers.by_release if answers else None
-    logs = check_logs(home, compose.held(home, trusted.platform), model=model)
-    models = live_at(
-        history, logs.events, moment, counted,
-        alive=alive, approve=approve, logs=logs.states, spans=answers.spans if answers else None,
-    )  # fmt: skip
-    used = answers.by_process if answers else {}
-    chosen = tuple(
-        replace(live, uses=used.get((live.stage, live.model)))
-        for live in models
-        if stage in (None, live.stage) and model in (None, live.model)
-    )
-    if not chosen:  # only then, because it reads git once more
-        compose.require_known(home, stage, model, set(history.places()))
-    show(chosen, render_live(chosen, moment, logs.states), output)
-    require_whole(logs.states)
+    return moment

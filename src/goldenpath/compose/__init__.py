@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
     from goldenpath.compose.audits.incident_sources import incidents as incidents
+    from goldenpath.compose.audits.live_moments import live_moment as live_moment
+    from goldenpath.compose.audits.live_moments import terms_reader as terms_reader
     from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "audits.incident_sources": ("incident_desk", "incidents"),
+    "audits.live_moments": ("live_moment", "terms_reader"),
     "audits.register_sources": (
         "deployment_use",
         "note_commit",

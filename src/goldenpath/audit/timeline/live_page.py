@@ -6,11 +6,28 @@ from datetime import datetime
 from goldenpath.audit.events.log_state import NEVER_BEGUN, LogStates
 from goldenpath.audit.timeline.live_model import Intent, LiveModel, TrafficShare
 from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.audit.timeline.moment_difference import LiveDifference
 
 
 def render_live(models: Sequence[LiveModel], time: datetime, logs: LogStates = NEVER_BEGUN) -> str:
     """Return the page of one moment, with the faults of the logs first."""
     return "\n".join(_lines(models, time, logs))
+
+
+def render_differences(
+    differences: Sequence[LiveDifference], moments: tuple[datetime, datetime], logs: LogStates
+) -> str:
+    """Return the page of what differs between two moments, with the faults of the logs first."""
+    before, after = map(show_moment, moments)
+    lines = [f"from {before} to {after}", *(f"  FINDING {fault}" for fault in logs.faults)]
+    place = ("", "")
+    for each in differences:
+        if (each.stage, each.model) != place:
+            place = (each.stage, each.model)
+            lines += ["", "/".join(place)]
+        lines += [f"  {each.what}", f"    before  {each.before or 'nothing'}",
+                  f"    after   {each.after or 'nothing'}"]  # fmt: skip
+    return "\n".join(lines if differences else [*lines, "nothing that is known differs"])
 
 
 def _lines(models: Sequence[LiveModel], time: datetime, logs: LogStates) -> Iterator[str]:
