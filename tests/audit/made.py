@@ -111,12 +111,17 @@ def make_release(
     )
     digests = {path: Digest.of(content) for path, content in papers.items()}
     subjects = (packed.image.digest, packed.modelpack.digest)
-    for each in statements(
-        made, subjects, builder=BUILDER, version="1.0.0", contract=contract(), documents=digests
-    ):
-        attach(store, packed.image, each, signer, now=NOW)
+    evidence: list[JsonValue] = [
+        attach(store, packed.image, each, signer, now=NOW).digest.text
+        for each in statements(
+            made, subjects, builder=BUILDER, version="1.0.0", contract=contract(), documents=digests
+        )
+    ]
     sign_image(store, packed.image, REPOSITORY, signer, now=NOW)
-    people = tuple(_approve(folder, store, packed.image, name) for name in ("validator", "manager"))
+    people = tuple(
+        _approve(folder, store, packed.image, name, evidence=evidence)
+        for name in ("validator", "manager")
+    )
     decider = SshKey.load(folder / "manager")
     attach_ssh(store, packed.image, decision(packed.image, waived=waived), decider, now=NOW)
     return Made(store, packed.image, signer, people)
@@ -146,10 +151,15 @@ def decision(image: Descriptor, *, waived: bool = False) -> Statement:
     return Statement((image.digest,), DECISION, predicate)
 
 
-def _approve(folder: Path, store: Store, image: Descriptor, name: str) -> Person:
+def _approve(
+    folder: Path, store: Store, image: Descriptor, name: str, *, evidence: list[JsonValue]
+) -> Person:
     key = SshKey.generate(folder / name)
+    seen: dict[str, JsonValue] = {
+        "evidence": evidence, "report": Digest.of(b"report").text, "gaps": ["1.7 MISSING"],
+    }  # fmt: skip
     predicate = Statement(
-        (image.digest,), APPROVAL, {"scope": {"environment": "prod"}, "role": name}
+        (image.digest,), APPROVAL, {"scope": {"environment": "prod"}, "role": name, "seen": seen}
     )
     attach_ssh(store, image, predicate, key, now=NOW)
     return Person(name, (name,), key.public_line)

@@ -1,6 +1,7 @@
 """The verbs on a platform that is really there; the clock is this machine's."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,10 +36,13 @@ from goldenpath.digest import Digest
 from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
 from goldenpath.observe.drift.findings import DriftFinding, save
 from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.platform.platform import BreakGlassRules
 from goldenpath.release.artifact.unpack import read_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.release.attest.statement import APPROVAL
+from goldenpath.release.attest.verify import verify
 from tests.deploy.platform import Up
 from tests.promote.forge.forges import TOKEN, FakeForge, serving
 from tests.promote.repository.protected import protect
@@ -183,6 +187,39 @@ def test_an_approval_is_told_to_the_audit_log(road: Road, run: Run) -> None:
     assert "validator approved" in done.stdout
     (event,) = EventLog(road.home.events).read()
     assert (event.kind, event.actor, event.stage) == ("release.approved", "validator", "prod")
+
+
+def test_an_approval_signs_the_report_that_was_seen_and_its_gaps(
+    road: Road, run: Run, tmp_path: Path
+) -> None:
+    digest = road.release()
+
+    done = [
+        run(approve.verb, digest.text, "--stage", "prod", *acting(road, name))
+        for name in ("validator", "risk-manager")
+    ]
+
+    assert "gaps of the report sha256:" in done[0].stdout
+    platform = road.trusted().platform
+    verified = verify(
+        road.store, digest, release_policy(platform), people=platform.people, now=datetime.now(UTC)
+    )
+    approvals = verified.of_type(APPROVAL)
+    assert len(approvals) == 2
+    for approval in approvals:
+        seen = approval.statement.predicate["seen"]
+        assert isinstance(seen, dict)
+        file, moment = str(tmp_path / "report.md"), str(seen["reportAsOf"])
+        run(report.verb, digest.text, "--as-of", moment, "--file", file)
+        text = Path(file).read_bytes()
+        assert Digest.of(text).text == seen["report"]
+        gaps = re.findall(rb"^- ([0-9.]+) ", text.partition(b"\n## 1 ")[0], re.MULTILINE)
+        signed = seen["gaps"]
+        assert isinstance(signed, list)
+        assert [str(each).split()[0] for each in signed] == [each.decode() for each in gaps]
+    fields = json.loads(run(report.verb, digest.text, "--output", "json").stdout)["fields"]
+    status = {field["number"]: field["status"] for field in fields}
+    assert (status["0.3"], status["2.28"]) == ("PROVEN", "PROVEN")
 
 
 def test_why_says_what_is_missing(road: Road, run: Run) -> None:

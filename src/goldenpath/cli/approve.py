@@ -7,6 +7,7 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
+from goldenpath.cli.approve_page import approval_page
 from goldenpath.cli.changing import ActionContext, leave_event
 from goldenpath.cli.judgement_records import approval_record
 from goldenpath.cli.naming import stage_option
@@ -40,24 +41,15 @@ def verb(
     home = compose.home()
     workspace = compose.workspace(home, compose.identity(name, key))
     digest = compose.release(home, reference)
-    outcome = approve(workspace, digest, stage, comment=comment, lifetime=timedelta(days=days))
+    seen, lifetime = compose.seen_report(home, digest.text), timedelta(days=days)
+    outcome = approve(workspace, digest, stage, comment=comment, lifetime=lifetime, report=seen)
     record, intent = approval_record(outcome), outcome.intent
     place = ActionContext(intent.person, stage, intent.model, digest)
     details = {"approval": str(outcome.envelope), "until": str(record["until"]), "comment": comment}
+    details["report"] = seen.digest.text
     if intent.confirms:
         details["confirmed"] = intent.confirms
     leave_event(home, "release.approved", place, outcome.commit, details={**details})
-    text = (
-        f"{intent.person} approved {digest} for {stage} until {record['until']}\n"
-        f"over {len(intent.evidence)} signed statements, as {outcome.envelope}"
-    )
     if intent.confirms:
-        where = (
-            f"commit {outcome.commit}"
-            if outcome.commit
-            else f"waits in the branch {outcome.branch}"
-        )
-        where += f"\n{outcome.request.instruction}" if outcome.branch else ""
-        text += f"\nconfirms the break-glass change of {intent.confirms}: {where}"
         compose.wake(home)
-    show(record, text, output)
+    show(record, approval_page(outcome, seen), output)

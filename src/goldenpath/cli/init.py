@@ -52,14 +52,12 @@ def verb(
     """Set up the platform on this machine: keys, registry, gitops repository."""
     home = compose.home()
     acting = compose.identity(name, key, make_key=make_key)
-    outcome = compose.set_up(
-        home, acting, PlatformOptions(listen, registry, roles, url, demonstration)
-    )
+    options = PlatformOptions(listen, registry, roles, url, demonstration)
+    outcome = compose.set_up(home, acting, options)
     made = ", ".join(outcome.created) or "nothing, everything exists"
     show(
         outcome,
-        f"platform in {outcome.home}\n"
-        f"created: {made}\n"
+        f"platform in {outcome.home}\ncreated: {made}\n"
         f"first commit: {outcome.root}\n"
         f"check it with: git --git-dir={home.gitops} log --show-signature",
         output,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
+    from goldenpath.compose.audits.seen_report import seen_report as seen_report
     from goldenpath.compose.building import catalogue as catalogue
     from goldenpath.compose.building import data_cache as data_cache
     from goldenpath.compose.building import project_faults as project_faults
@@ -155,6 +156,7 @@ _PARTS = {
     "inventory_watch": ("desired", "inventory", "registered"),
     "containers.imaging": ("ImageOptions", "make_base", "make_image", "move_pins"),
     "installation": ("self_verification",),
+    "audits.seen_report": ("seen_report",),
     "building": (
         "catalogue",
         "data_cache",

@@ -13,7 +13,9 @@ from goldenpath.audit.report.contradictions import contradictions
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LostStatement
 from goldenpath.audit.report.report import Report, render_markdown, report
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
+from goldenpath.release.attest.policy import SignedStatement
 from goldenpath.release.attest.statement import (
     APPROVAL,
     DATASET,
@@ -142,6 +144,8 @@ def test_each_statement_that_is_taken_away_leaves_a_gap(
     bundle: EvidenceBundle, predicate_type: str, fields: tuple[str, ...]
 ) -> None:
     assert predicate_type in {s.statement.predicate_type for s in bundle.verified.statements}
+    needs = {each.number: each.proofs for each in of(bundle).fields}
+    assert all(any(p.status == "PROVEN" for p in needs[number]) for number in fields)
 
     poorer = of(without(bundle, predicate_type))
 
@@ -355,6 +359,67 @@ def test_what_goldenpath_wrote_itself_is_never_proven(bundle: EvidenceBundle) ->
         if "generator" in control.needs:
             assert made.field(control.number).status != "PROVEN", control.number
     assert made.field("0.4").status == "GENERATED"
+
+
+def _with(bundle: EvidenceBundle, kind: str, **changes: JsonValue) -> EvidenceBundle:
+    """The bundle with other members in each statement of a kind."""
+
+    def changed(signed: SignedStatement) -> SignedStatement:
+        if signed.statement.predicate_type != kind:
+            return signed
+        predicate = {**signed.statement.predicate, **changes}
+        return replace(signed, statement=replace(signed.statement, predicate=predicate))
+
+    statements = tuple(map(changed, bundle.verified.statements))
+    return replace(bundle, verified=replace(bundle.verified, statements=statements))
+
+
+def _member(bundle: EvidenceBundle, kind: str, name: str) -> JsonValue:
+    return bundle.of_type(kind)[0].statement.predicate[name]
+
+
+@pytest.mark.parametrize(
+    ("number", "need", "kind", "member", "value"),
+    [
+        ("0.3", "gaps-seen", APPROVAL, "seen", {"evidence": []}),
+        ("2.28", "signed-reports", APPROVAL, "seen", {"evidence": ["sha256:0"]}),
+        ("2.10", "component-graph", SBOM, "dependencies", []),
+        ("2.24", "metrics-of-groups", METRICS, "metrics", []),
+        ("2.25", "threshold-order", METRICS, "thresholds_committed_at", ""),
+        ("2.25", "threshold-order", METRICS, "thresholds_committed_at", "2026-11-22T11:00:00Z"),
+        ("2.22", "test-data", METRICS, "rows_digest", ""),
+    ],
+)
+def test_a_statement_that_says_nothing_of_the_field_proves_nothing_of_it(
+    bundle: EvidenceBundle, number: str, need: str, kind: str, member: str, value: JsonValue
+) -> None:
+    whole = bundle
+    if need == "test-data":  # the made run has no rows attached
+        whole = _with(bundle, METRICS, rows_digest=Digest.of(b"rows").text)
+
+    def status(of_bundle: EvidenceBundle) -> str:
+        proofs = of(of_bundle).field(number).proofs
+        return next(each.status for each in proofs if each.need == need)
+
+    assert status(whole) == "PROVEN"
+    poorer = _with(whole, kind, **{member: value})
+    assert status(poorer) == "MISSING"
+    assert of(poorer).field(number).status in ("MISSING", "CONTRADICTED")
+
+
+def test_data_without_a_time_column_have_no_proven_window(bundle: EvidenceBundle) -> None:
+    (data,) = [dict(each) for each in _member(bundle, DATASET, "datasets")]  # type: ignore[union-attr, arg-type, call-overload]
+    assert of(bundle).field("2.13").status == "PROVEN"
+
+    untimed = _with(bundle, DATASET, datasets=[{**data, "first": "", "last": ""}])
+
+    assert of(untimed).field("2.13").status == "MISSING"
+
+
+def test_what_no_statement_says_yet_is_looked_up_and_missing(bundle: EvidenceBundle) -> None:
+    for number in ("1.10", "2.12", "2.22", "2.27"):
+        assert of(bundle).field(number).status == "MISSING", number
+    assert of(bundle).field("1.9").status == "GENERATED"
 
 
 def test_the_report_says_from_when_duties_apply(bundle: EvidenceBundle) -> None:

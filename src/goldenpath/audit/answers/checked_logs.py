@@ -67,11 +67,13 @@ def check_logs(
         *([] if walk.last or walk.breaks else _remains(home)),
     )
     report, wrong = _predictions(home, (*walk.segments, *held.segments), held)
-    exists = bool(walk.last or walk.breaks)
+    # As of a moment before its first line, a whole log was not begun: a report as of then is the
+    # same whenever it is made. Faults count all the same.
+    exists = bool(walk.breaks or (walk.last and (faults or walk.head != START or until is None)))
     return CheckedLogs(
         states=LogStates(
             state_of(faults, exists=exists, held=held.sentence(until) if exists else ""),
-            state_of(wrong, exists=next(checkpoints(home.predictions), None) is not None),
+            state_of(wrong, exists=_has_begun(home, report, wrong, until)),
         ),
         events=tuple(walk.events),
         head=walk.head,
@@ -140,6 +142,18 @@ def _remains(home: Home) -> Iterator[str]:
     finding = next(iter(sorted(home.findings.glob("*.json"))), None)
     if finding is not None:
         yield f"the audit log is gone: the monitor's finding {finding.stem} was an event of it"
+
+
+def _has_begun(
+    home: Home, report: LogReport | None, faults: tuple[str, ...], until: datetime | None
+) -> bool:
+    """Whether the prediction log has a segment, or had one at `until` if nothing is wrong."""
+    if next(checkpoints(home.predictions), None) is None:
+        return False
+    if until is None or faults or report is None:
+        return True
+    firsts = [each.first for each in report.replicas]
+    return any(not first or datetime.fromisoformat(first) <= until for first in firsts)
 
 
 def _predictions(

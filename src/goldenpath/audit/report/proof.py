@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from goldenpath.audit.events.log_state import LogState
 from goldenpath.audit.report.control_map import Control
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.field_proofs import FIELD_PROOFS
 from goldenpath.audit.report.texts import find_text, is_demanded
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.measured import ROBUSTNESS
@@ -98,6 +99,10 @@ _BY_OTHERS: Mapping[str, str] = MappingProxyType(
         "cleaning": "count of rows at each step of cleaning (E09)",
         "peers": "observation of network peers (E18)",
         "retention-drill": "drill of restoring a release from the archive",
+        "hardware": "statement on the hardware that it is meant to run on",
+        "energy": "measurement or estimate of the energy of the training",
+        "disjointness": "comparison that finds no test row in the training rows (E10)",
+        "test-logs": "log of the tests",
     }
 )
 
@@ -117,6 +122,8 @@ def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
         return _statement(bundle, need)
     if need in _PROVERS:
         return _PROVERS[need](bundle)
+    if need in FIELD_PROOFS:
+        return Proof(need, *FIELD_PROOFS[need](bundle))
     if need == "rule":
         return Proof(need, "NOT APPLICABLE", control.rule)
     if need in _BY_OTHERS:

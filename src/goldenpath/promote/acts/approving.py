@@ -8,12 +8,17 @@ from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.promote.acts.assessment import Assessed, assessed
 from goldenpath.promote.acts.intents import Approval, StageChange, Unchanged
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene
-from goldenpath.promote.gates.approval import LIFETIME, approval, why_not
+from goldenpath.promote.gates.approval import LIFETIME, SeenReport, approval, why_not
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.repository.commit_message import CommitMessage
 
 
-def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETIME) -> Approval:
+def approve(
+    scene: ReleaseScene,
+    comment: str = "",
+    lifetime: timedelta = LIFETIME,
+    report: SeenReport | None = None,
+) -> Approval:
     """Return the approval of the release with its present evidence.
 
     Raises `InvalidInput` if the person's approval would not be valid here.
@@ -32,6 +37,7 @@ def approve(scene: ReleaseScene, comment: str = "", lifetime: timedelta = LIFETI
         comment=comment,
         lifetime=lifetime,
         findings=[each for each in assessment.decision.findings if each.check != "approvals"],
+        report=report,
     )
     return Approval(
         person=person.name,

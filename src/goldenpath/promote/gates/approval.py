@@ -41,6 +41,17 @@ class SignedApproval:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenReport:
+    """The report that an approver saw, and the gaps on its first page."""
+
+    digest: Digest
+    as_of: str
+    """The moment that it is about: `goldenpath report --as-of` gives it again."""
+    gaps: tuple[str, ...]
+    """Number and status of each field, such as `1.7 MISSING`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """Enough different people with a suitable role approved exactly this evidence."""
 
@@ -85,10 +96,11 @@ def approval(
     comment: str = "",
     lifetime: timedelta = LIFETIME,
     findings: Sequence[Finding] = (),
+    report: SeenReport | None = None,
 ) -> Statement:
     """Return the statement to sign. Raises `InvalidInput` for a lifetime out of range.
 
-    `findings` are those of the gates as the approver saw them.
+    `findings` are those of the gates as the approver saw them; `report` what they read.
     """
     # An approval without an end would count for evidence that nobody looked at for years.
     if not timedelta(0) < lifetime <= timedelta(days=366):
@@ -102,10 +114,16 @@ def approval(
         "decision": "approve",
         "scope": {"environment": stage.name, "model": model, "until": render_time(now + lifetime)},
         "role": role,
-        "seen": {"evidence": seen, "findings": shown},
+        "seen": {"evidence": seen, "findings": shown, **_report_seen(report)},
         "comment": comment,
     }
     return Statement((digest,), APPROVAL, predicate)
+
+
+def _report_seen(report: SeenReport | None) -> dict[str, JsonValue]:
+    if report is None:
+        return {}
+    return {"report": report.digest.text, "reportAsOf": report.as_of, "gaps": list(report.gaps)}
 
 
 def evidence_seen(verified: Verified) -> tuple[Digest, ...]:

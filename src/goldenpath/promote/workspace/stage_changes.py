@@ -17,7 +17,7 @@ from goldenpath.promote.acts.intents import (
 )
 from goldenpath.promote.acts.promotion import PromotionWish
 from goldenpath.promote.acts.rolling import Grounds
-from goldenpath.promote.gates.approval import LIFETIME
+from goldenpath.promote.gates.approval import LIFETIME, SeenReport
 from goldenpath.promote.manifests.deployment_files import deployment_folder
 from goldenpath.promote.manifests.desired import Rollout
 from goldenpath.promote.manifests.placement import check_steps
@@ -128,13 +128,15 @@ def approve(
     *,
     comment: str = "",
     lifetime: timedelta = LIFETIME,
+    report: SeenReport | None = None,
 ) -> Outcome[Approval]:
     """Sign an approval of the present evidence, and attach it to the release.
 
+    `report` is the report that the person saw; its digest and gaps are signed with it.
     After break-glass for this release, the approval is the second person's, and a commit ends it.
     """
     scene = read_release(workspace, newest(workspace), digest, stage, promotes=False)
-    outcome = publish(workspace, approving.approve(scene, comment, lifetime))
+    outcome = publish(workspace, approving.approve(scene, comment, lifetime, report))
     envelope = outcome.envelope
     if not outcome.intent.confirms or envelope is None:
         return outcome

@@ -1,0 +1,31 @@
+"""The report on a release as an approver sees it: its digest and its gaps, which they sign."""
+
+from datetime import timedelta
+
+from goldenpath.audit.answers.evidence_gathering import gather
+from goldenpath.audit.report.control_map import current_map
+from goldenpath.audit.report.report import GAPS, render_markdown, report
+from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.compose.building import sources
+from goldenpath.compose.process_context import now
+from goldenpath.digest import Digest
+from goldenpath.home import Home
+from goldenpath.promote.gates.approval import SeenReport
+
+
+def seen_report(home: Home, reference: str) -> SeenReport:
+    """Return digest and gaps of the report as of the last second that is over.
+
+    Nothing can be signed in that second any more, so `goldenpath report --as-of` gives it again.
+    """
+    moment = now().replace(microsecond=0) - timedelta(seconds=1)
+    origin, digest = sources(home, reference)
+    document = report(gather(origin, digest, moment), current_map())
+    gaps = tuple(
+        f"{field.number} {status}"
+        for status in GAPS
+        for field in document.fields
+        if field.status == status
+    )
+    text = render_markdown(document).encode()
+    return SeenReport(Digest.of(text), show_moment(moment), gaps)
