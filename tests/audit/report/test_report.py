@@ -408,7 +408,9 @@ def test_a_statement_that_says_nothing_of_the_field_proves_nothing_of_it(
 
 
 def test_data_without_a_time_column_have_no_proven_window(bundle: EvidenceBundle) -> None:
-    (data,) = [dict(each) for each in _member(bundle, DATASET, "datasets")]  # type: ignore[union-attr, arg-type, call-overload]
+    listed = _member(bundle, DATASET, "datasets")
+    assert isinstance(listed, list) and isinstance(listed[0], dict)
+    data = listed[0]
     assert of(bundle).field("2.13").status == "PROVEN"
 
     untimed = _with(bundle, DATASET, datasets=[{**data, "first": "", "last": ""}])
