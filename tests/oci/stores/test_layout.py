@@ -14,7 +14,7 @@ import pytest
 
 from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
-from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
+from goldenpath.oci.descriptor import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.store import Store, read
 from goldenpath.oci.stores.layout import LayoutStore
 from tests.oci.contract import BLOB, StoreContract, put, put_manifest
@@ -255,3 +255,76 @@ def test_a_large_blob_is_copied_in_bounded_memory(tmp_path: Path) -> None:
     copied, kilobytes = map(int, done.stdout.split())
     assert copied == size
     assert kilobytes < 200_000
+
+
+def entries_of(folder: Path, *, lists: bool | None = None) -> list[dict[str, object]]:
+    """All entries of the index, or only the indexes of referrers, or only the others."""
+    entries: list[dict[str, object]] = json.loads((folder / "index.json").read_bytes())["manifests"]
+    return [each for each in entries if lists in (None, each["mediaType"] == IMAGE_INDEX)]
+
+
+def size_of_index(folder: Path, statements: int) -> int:
+    """Bytes of `index.json` with three releases and some statements about each."""
+    store = LayoutStore(folder)
+    for release in range(3):
+        image = put_manifest(store, b"release %d" % release)
+        for number in range(statements):
+            put_manifest(store, b"%d about %d" % (number, release), image)
+    return (folder / "index.json").stat().st_size
+
+
+def test_the_index_grows_with_releases_and_not_with_statements(tmp_path: Path) -> None:
+    few, many = size_of_index(tmp_path / "few", 3), size_of_index(tmp_path / "many", 12)
+
+    assert many <= few + 3 * len("00"), "the sizes of three indexes have more digits"
+    store = LayoutStore(tmp_path / "many")
+    image = put_manifest(store, b"release 1")
+    found = store.referrers(image.digest)
+    assert len(found) == 12
+    assert all(map(store.exists, found))
+    assert store.tags() == ()
+
+
+def test_referrers_that_an_older_version_listed_move_with_the_next_statement(
+    tmp_path: Path,
+) -> None:
+    store = LayoutStore(tmp_path)
+    image, other = put_manifest(store, b"release"), put_manifest(store, b"other release")
+    notes = [put_manifest(store, b"note %d" % number, image) for number in range(3)]
+    kept = put_manifest(store, b"note", other)
+    moved = [each.to_json() for each in (*store.referrers(image.digest), kept)]
+    listed = [*entries_of(tmp_path, lists=False), *moved]
+    (tmp_path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": listed}))
+    older = LayoutStore(tmp_path)
+    assert {each.digest for each in older.referrers(image.digest)} == {n.digest for n in notes}
+    assert all(map(older.exists, notes))
+
+    new = put_manifest(older, b"new note", image)
+
+    after = {str(each["digest"]) for each in entries_of(tmp_path)}
+    assert after.isdisjoint(each.digest.text for each in (*notes, new))
+    assert after >= {image.digest.text, other.digest.text, kept.digest.text}
+    found = {each.digest for each in LayoutStore(tmp_path).referrers(image.digest)}
+    assert found == {each.digest for each in (*notes, new)}
+    assert all(map(older.exists, (*notes, new, kept)))
+
+
+def test_a_lost_or_damaged_index_of_referrers_hides_nothing(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    image = put_manifest(store, b"release")
+    notes = {put_manifest(store, b"note %d" % number, image).digest for number in range(3)}
+    (entry,) = entries_of(tmp_path, lists=True)
+    blob = tmp_path / "blobs" / "sha256" / str(entry["digest"])[7:]
+    for damage in (lambda: blob.write_bytes(b"{}"), blob.unlink):
+        damage()
+        damaged = LayoutStore(tmp_path)
+        assert {each.digest for each in damaged.referrers(image.digest)} == notes
+
+    notes.add(put_manifest(LayoutStore(tmp_path), b"later", image).digest)
+
+    assert {each.digest for each in LayoutStore(tmp_path).referrers(image.digest)} == notes
+    (entry,) = entries_of(tmp_path, lists=True)
+    content = (tmp_path / "blobs" / "sha256" / str(entry["digest"])[7:]).read_bytes()
+    assert {each["digest"] for each in json.loads(content)["manifests"]} == {
+        each.text for each in notes
+    }

@@ -198,7 +198,12 @@ class Folder:
 
     def append_line(self, name: str, line: str) -> None:
         """Append a line to a file of goldenpath's own folder, and sync it."""
-        with self.locked(), self._write_errors():
+        with self.locked():
+            self.append_line_held(name, line)
+
+    def append_line_held(self, name: str, line: str) -> None:
+        """Do what `append_line` does; the caller holds the edit lock."""
+        with self._write_errors():
             path = self._own / name
             torn = _last_byte(path) not in (b"", b"\n")
             with path.open("ab", buffering=0) as file:

@@ -1,11 +1,17 @@
 """A store in a folder, in the OCI image layout that other tools read and write too.
 
-`index.json` lists every manifest, tagged or not. Beside the files of the specification, the folder
-`goldenpath` holds a lock, partial files, and the file `subjects`. That file has one line for each
-manifest with its subject, so that referrers are found without opening every manifest.
+`index.json` lists every manifest without a subject, tagged or not. What refers to a manifest is in
+an index of its own, which `index.json` lists under the tag `sha256-HEX` of the subject
+(distribution specification, "Referrers tag schema"). So `index.json` grows with releases, and not
+with statements about them. Layouts of 0.1 list referrers in `index.json`; they move into the index
+of their subject with the next statement about it.
 
-A push first adds that line, then stores the content, then lists the manifest in the index. If the
-writer is killed in between, a second push completes it, and no reader sees missing content.
+Beside the files of the specification, the folder `goldenpath` holds a lock, partial files, and the
+file `subjects`. That file has one line for each manifest with its subject, so that referrers are
+found without opening every manifest.
+
+A push first adds that line, then stores the content, then lists the manifest. If the writer is
+killed in between, a second push completes it, and no reader sees missing content.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +31,7 @@ from goldenpath.oci.manifest import (
     document_type,
     parse_manifest,
 )
+from goldenpath.oci.referrer_tag import FALLBACK_TAG, fallback_tag
 from goldenpath.oci.stores.folder import Folder, read_regular, stream_regular
 from goldenpath.oci.stores.layout_index import REF_NAME, Entry, Listing, tag_of
 from goldenpath.oci.stream import Meter, verified
@@ -33,6 +40,8 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 RESUMABLE = 16 * 1024 * 1024
 """Bytes of the smallest blob that is resumed after its writer was killed."""
 _SUBJECTS = "subjects"
+_MOST_LISTS = 256
+"""Indexes of referrers that are remembered."""
 
 
 class LayoutStore:
@@ -47,6 +56,7 @@ class LayoutStore:
         """Its folder."""
         self._folder = Folder(root)
         self._listing = Listing(root, self._folder.own(_SUBJECTS))
+        self._lists: dict[Digest, Mapping[Digest, Descriptor]] = {}
 
     def fetch(self, descriptor: Descriptor) -> Iterator[bytes]:
         """See `Store.fetch`."""
@@ -76,7 +86,11 @@ class LayoutStore:
         self._note_subject(descriptor.digest, manifest)
         if not self._holds(descriptor):
             self._folder.write(self._blob(descriptor.digest), [document])
-        self._edit_index(lambda entries: _listed(entries, as_referrer(descriptor, manifest)))
+        listed, subject = as_referrer(descriptor, manifest), manifest.subject
+        if subject is None:
+            self._edit_index(lambda entries: _listed(entries, listed))
+        else:
+            self._edit_index(lambda entries: self._with_referrer(entries, subject.digest, listed))
 
     def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
         """See `Store.add`."""
@@ -90,14 +104,19 @@ class LayoutStore:
         return Descriptor(media_type, meter.digest, meter.size)
 
     def exists(self, descriptor: Descriptor) -> bool:
-        """See `Store.exists`. A manifest exists only if the index lists it too."""
+        """See `Store.exists`. A manifest exists only if an index lists it too."""
         if not self._holds(descriptor):
             return False
         if descriptor.media_type not in MANIFEST_TYPES:
             self._folder.sync_later(self._blob(descriptor.digest))
             return True
         # Other tools find a manifest by the index alone.
-        return descriptor.digest.hex in self._listing.index().digests
+        index = self._listing.index()
+        if descriptor.digest.hex in index.digests:
+            return True
+        subject = self._listing.subject(descriptor.digest.hex)
+        entry = index.named.get(f"sha256-{subject}")
+        return entry is not None and descriptor.digest in self._referrers_in(entry)
 
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""
@@ -119,7 +138,8 @@ class LayoutStore:
 
     def tags(self) -> tuple[str, ...]:
         """See `Store.tags`."""
-        return tuple(sorted({tag for tag in map(tag_of, self._listing.index().entries) if tag}))
+        tags = {tag for tag in map(tag_of, self._listing.index().entries) if tag}
+        return tuple(sorted(tag for tag in tags if not FALLBACK_TAG.fullmatch(tag)))
 
     def referrers(
         self, subject: Digest, artifact_type: str | None = None
@@ -157,6 +177,53 @@ class LayoutStore:
             return Digest.of(" ".join((prefix, *manifests)).encode()).hex
 
         return {each: state(each[7:]) for each in images if each[7:] in known}
+
+    def _with_referrer(
+        self, entries: Sequence[Entry], subject: Digest, listed: Descriptor
+    ) -> Sequence[Entry]:
+        """Return the entries with `listed` in the index of its subject, which is written.
+
+        With it go the referrers that `index.json` itself lists.
+        """
+        tag = fallback_tag(subject)
+        present = next((entry for entry in entries if tag_of(entry) == tag), None)
+        known = {} if present is None else self._referrers_in(present)
+        noted = {f"sha256:{each}" for each in self._listing.referring(subject.hex)}
+        plain = (as_plain(entry) for entry in entries if entry.get("digest") in noted)
+        moved = {each.digest: each for each in plain if each is not None}
+        if listed.digest in known and not moved and as_digest(present or {}) in self._lists:
+            return entries  # and the list is whole, since it was read
+        together = {**moved, **known, listed.digest: listed}
+        content = Index(tuple(together[each] for each in sorted(together))).render()
+        if len(content) > MAX_MANIFEST:
+            return _listed(entries, listed)
+        digest = Digest.of(content)
+        # Noted as one without a subject, so that nobody takes it for a manifest of another tool.
+        if self._listing.subject(digest.hex) is None:
+            self._folder.append_line_held(_SUBJECTS, f"{digest.hex} -")
+        self._folder.write(self._blob(digest), [content])
+        kept = (e for e in entries if e is not present and as_digest(e) not in moved)
+        return (*kept, _with_tag(Descriptor(IMAGE_INDEX, digest, len(content)).to_json(), tag))
+
+    def _referrers_in(self, entry: Entry) -> Mapping[Digest, Descriptor]:
+        """Return what an index of referrers lists, by digest; if it is damaged, what is noted."""
+        digest = as_digest(entry)
+        if digest is None:
+            return {}
+        if digest not in self._lists:
+            content = read_regular(self._blob(digest), MAX_MANIFEST)
+            if content is None or Digest.of(content) != digest:
+                return self._noted(Digest(f"sha256:{(tag_of(entry) or '')[7:]}"))
+            if len(self._lists) >= _MOST_LISTS:
+                self._lists.clear()
+            listed = Index.parse(content).manifests
+            self._lists[digest] = {each.digest: each for each in listed}
+        return self._lists[digest]
+
+    def _noted(self, subject: Digest) -> Mapping[Digest, Descriptor]:
+        digests = (Digest(f"sha256:{each}") for each in self._listing.referring(subject.hex))
+        found = filter(None, map(self._read_manifest, digests))
+        return {each.digest: as_referrer(each, manifest) for each, manifest in found}
 
     def _blob(self, digest: Digest) -> Path:
         return self.root / "blobs" / "sha256" / digest.hex
@@ -205,10 +272,13 @@ class LayoutStore:
             self._folder.append_line(_SUBJECTS, f"{digest.hex} {subject}")
 
     def _candidates(self, subject: Digest) -> set[Digest]:
-        """Return the manifests that may refer to `subject`: noted ones and those of other tools."""
-        foreign = self._listing.foreign(self._listing.index().digests)
+        """Return the manifests that may refer to `subject`: noted, listed, or of other tools."""
+        index = self._listing.index()
+        foreign = self._listing.foreign(index.digests)
         noted = self._listing.referring(subject.hex)
-        return {Digest("sha256:" + each) for each in (*noted, *foreign)}
+        entry = index.named.get(fallback_tag(subject))
+        listed = {} if entry is None else self._referrers_in(entry)
+        return {*(Digest("sha256:" + each) for each in (*noted, *foreign)), *listed}
 
     def _read_manifest(self, digest: Digest) -> tuple[Descriptor, Manifest | Index] | None:
         content = read_regular(self._blob(digest), MAX_MANIFEST)
@@ -229,6 +299,26 @@ class LayoutStore:
         if read is None:
             raise NotFound(f"manifest {digest} is not in the store {self.root}")
         return read[0]
+
+
+def as_digest(entry: Entry) -> Digest | None:
+    """Return the digest of an entry; None if it is none of ours."""
+    text = entry.get("digest")
+    try:
+        return Digest(text) if isinstance(text, str) else None
+    except InvalidInput:
+        return None
+
+
+def as_plain(entry: Entry) -> Descriptor | None:
+    """Return an entry that we could have written, without a tag; None for any other."""
+    if tag_of(entry) is not None or as_digest(entry) is None:
+        return None
+    try:
+        descriptor = Descriptor.from_json(entry, "entry of index.json")
+    except InvalidInput:
+        return None
+    return descriptor if descriptor.to_json() == entry else None
 
 
 def _listed(entries: Sequence[Entry], descriptor: Descriptor) -> Sequence[Entry]:

@@ -26,11 +26,11 @@ from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, Verifi
 from goldenpath.files import take_lock
 from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Index
+from goldenpath.oci.referrer_tag import fallback_tag
 from goldenpath.oci.stores.registry_refusal import RETRIED, refusal
 from goldenpath.oci.stores.transport import Response, Transport, content, finish
 
 MAX_PAGES = 1000
-FALLBACK_TAG = re.compile(r"sha256-[0-9a-f]{64}")
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*rel="?next"?')
 _API_ATTEMPTS = 2
 """Attempts to ask the API. Few, since the fallback tag is read in any case."""
@@ -159,8 +159,8 @@ class Referrers:
                 if attempt > 1 and not is_tag:
                     raise InvalidInput(
                         f"{self._host} lists no referrers of {subject}: it reads the tag "
-                        f"{_tag(subject)} as a digest, or drops it, and its referrers API lists "
-                        "nothing",
+                        f"{fallback_tag(subject)} as a digest, or drops it, and its referrers API "
+                        "lists nothing",
                         hint="use a registry with the referrers API: this one cannot hold evidence",
                     )
                 rest = [each for each in listed if each.digest not in added]
@@ -169,20 +169,20 @@ class Referrers:
                 # A registry that refuses the entity tag that it just gave cannot compare: write
                 # without a condition.
                 condition = "" if entity == refused else entity
-                if not self._write(_tag(subject), index, condition, exists=is_tag):
+                if not self._write(fallback_tag(subject), index, condition, exists=is_tag):
                     refused = entity
                 slowest = max(slowest, time.monotonic() - began)
                 pause = max(_MIN_PAUSE, _PAUSE_FACTOR * slowest)
                 self._transport.wait(pause * (1 + random.random() * attempt))  # noqa: S311
         raise Unavailable(
-            f"tag {_tag(subject)} was overwritten by others {_MAX_WRITES} times in a row"
+            f"tag {fallback_tag(subject)} was overwritten by others {_MAX_WRITES} times in a row"
         )
 
     def _read(self, subject: Digest) -> tuple[tuple[Descriptor, ...], str, bool]:
         """Return the entries of the tag, its entity tag, and whether the tag exists."""
         answer = self._transport.send(
             "GET",
-            self._path(_tag(subject)),
+            self._path(fallback_tag(subject)),
             scope=self._pull,
             headers={"Accept": IMAGE_INDEX},
             accepted=frozenset({200, 404}),
@@ -197,7 +197,7 @@ class Referrers:
         media_type = answer.headers.get("Content-Type", "").split(";")[0].strip()
         if media_type != IMAGE_INDEX:
             raise InvalidInput(
-                f"tag {_tag(subject)} of {self._repository} is not an index of referrers: "
+                f"tag {fallback_tag(subject)} of {self._repository} is not an index of referrers: "
                 f"expected {IMAGE_INDEX}, got {media_type[:200]!r}"
             )
         return Index.parse(body).manifests, answer.headers.get("ETag", ""), True
@@ -261,7 +261,3 @@ def next_page(answer: Response) -> str | None:
     """Return the URL of the next page of a list; None after the last one (RFC 8288)."""
     link = _NEXT.search(answer.headers.get("Link", ""))
     return link[1] if link else None
-
-
-def _tag(subject: Digest) -> str:
-    return f"sha256-{subject.hex}"

@@ -21,8 +21,9 @@ from goldenpath.oci.descriptor import (
 )
 from goldenpath.oci.manifest import MAX_MANIFEST, as_referrer, parse_manifest
 from goldenpath.oci.reference import is_tag
+from goldenpath.oci.referrer_tag import FALLBACK_TAG
 from goldenpath.oci.stores.download import download
-from goldenpath.oci.stores.referrers import FALLBACK_TAG, MAX_PAGES, Referrers, next_page
+from goldenpath.oci.stores.referrers import MAX_PAGES, Referrers, next_page
 from goldenpath.oci.stores.session import Session
 from goldenpath.oci.stores.streaming import UploadNotes, note_name, stream
 from goldenpath.oci.stores.transport import Response, Transport, content, finish
