@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.live_moments import live_moment as live_moment
     from goldenpath.compose.audits.live_moments import terms_reader as terms_reader
     from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
+    from goldenpath.compose.audits.register_sources import key_reach as key_reach
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
@@ -101,6 +102,7 @@ _PARTS = {
     "audits.live_moments": ("live_moment", "terms_reader"),
     "audits.register_sources": (
         "deployment_use",
+        "key_reach",
         "note_commit",
         "part_query",
         "signed_records",

@@ -112,7 +112,7 @@ def _answer(
         release,
         model or named,
         "" if owner is None else owner.name,
-        _release_places(release, own),
+        release_places(release, own),
         found,
         # What was found stands, whatever else could not be read.
         "" if found else unknown,
@@ -151,7 +151,7 @@ def _is_standby(intent: Intent, release: Digest) -> bool:
     return intent.standby == release.text
 
 
-def _release_places(release: Digest, history: Sequence[Intent]) -> tuple[ReleasePlace, ...]:
+def release_places(release: Digest, history: Sequence[Intent]) -> tuple[ReleasePlace, ...]:
     """Return the stages of a release, by the history of its model."""
     since: dict[str, datetime] = {}
     until: dict[str, datetime | None] = {}

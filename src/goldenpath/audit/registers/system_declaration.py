@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldenpath.audit.registers.register_fact import RegisterFact
 from goldenpath.audit.registers.signed_records import SignedRecords
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput
@@ -13,6 +12,22 @@ from goldenpath.promote.workspace.release_reader import read_parts
 
 SYSTEM = "compliance/system.yaml"
 """The statement H01 of a release: which system it is, and its classification."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFact:
+    """A value and the record that says so, or the reason why nobody knows it."""
+
+    value: str = ""
+    source: str = ""
+    """The signed record that the value is from."""
+    unknown: str = ""
+    """Why the value is unknown; empty if it is known."""
+
+    @property
+    def text(self) -> str:
+        """The value, or that it is unknown and why."""
+        return self.value or f"unknown: {self.unknown}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from goldenpath.audit.registers.register_fact import RegisterFact
-from goldenpath.audit.registers.system_declaration import SystemDeclaration
+from goldenpath.audit.registers.system_declaration import RegisterFact, SystemDeclaration
 from goldenpath.audit.registers.system_findings import OpenFinding
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.moment import show_moment

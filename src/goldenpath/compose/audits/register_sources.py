@@ -16,6 +16,7 @@ from goldenpath.settings import ADVISORIES_VARIABLE
 
 if TYPE_CHECKING:
     from goldenpath.audit.registers.bill_of_materials import PartQuery
+    from goldenpath.audit.registers.key_reach import KeyReach
     from goldenpath.promote.acts.holding import DeploymentUse
 
 ADVISORY = re.compile(r"(?i:(CVE|PYSEC|OSV)-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3})")
@@ -78,3 +79,10 @@ def note_commit(home: Home, commit: str) -> None:
     """Write the event of a commit that this machine made; nothing for a proposal."""
     if commit:
         commit_events(home, gitops(home)).catch_up(commit)
+
+
+def key_reach(home: Home, key: str, since: datetime) -> "KeyReach":
+    """Return what a key touched since a time, by what counts now."""
+    from goldenpath.audit.registers import key_reach as reaching
+
+    return reaching.key_reach(signed_records(home, now()), home, key, since)
