@@ -87,6 +87,30 @@ def test_links_empty_folders_and_names_with_line_breaks_are_refused(
         digest_data(tmp_path / "none")
 
 
+POINTER = f"version https://git-lfs.example/spec/v1\noid sha256:{'ab' * 32}\nsize 12\n"
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_a_pointer_of_git_lfs_is_never_the_data(tmp_path: Path, pieces: bool) -> None:
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "rows.parquet"
+    file.write_text(POINTER)
+
+    for path in (file, tmp_path / "data"):
+        with pytest.raises(InvalidInput, match="pointer of git-lfs") as refused:
+            digest_data(path, pieces=pieces and path.is_file())
+        assert refused.value.hint == "run git lfs pull"
+
+
+@pytest.mark.parametrize(
+    "text", [POINTER + "more\n", POINTER.replace("sha256", "md5"), "version 1\n", ""]
+)
+def test_what_only_looks_like_a_pointer_is_data(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+
+    assert digest_data(tmp_path / "rows.csv").size == len(text)
+
+
 def test_parts_are_checked_alone(folder: Path) -> None:
     data = digest_data(folder)
 

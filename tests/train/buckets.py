@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,13 @@ def fill(address: str, bucket: str, folder: Path) -> None:
         if path.is_file():
             with system.open_output_stream(f"{bucket}/{path.relative_to(folder)}") as stream:
                 stream.write(path.read_bytes())
+
+
+def put_empty(address: str, path: str) -> None:
+    """Put an empty object at `path`, which begins with its bucket."""
+    request = urllib.request.Request(f"{address}/{path}", data=b"", method="PUT")  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310 - the server of this test
+        pass
 
 
 def _address(log: Path, server: "subprocess.Popen[bytes]") -> str:

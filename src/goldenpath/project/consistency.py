@@ -189,7 +189,7 @@ def _content_faults(root: Path, source: DataSource, key: str, *, read: bool) -> 
             return
         digest = digest_data(path, pieces=source.pieces).digest.text
     except InvalidInput as error:
-        yield Fault(FILE, f"{key}.path", "data that can be read", error.message)
+        yield Fault(FILE, f"{key}.path", "data that can be read", error.message, error.hint or "")
         return
     if digest != source.digest:
         hint = f"if this change is intended, run goldenpath data --pin {source.name}"

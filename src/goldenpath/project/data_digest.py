@@ -25,6 +25,9 @@ from goldenpath.project.digest_journal import DigestJournal
 PIECE = 64 * 1024 * 1024
 """Bytes of a piece of a large file."""
 MAX_PARTS = 1_000_000
+MAX_POINTER = 1024
+"""Bytes of the largest pointer."""
+_POINTER = re.compile(rb"version \S+\n(?:ext-\S+ \S+\n)*oid sha256:([a-f0-9]{64})\nsize (\d+)\n")
 _CHUNK = 1024 * 1024
 _LINE = re.compile(r"([a-f0-9]{64})  ([^\n\\]+)")
 _WORKERS = min(os.cpu_count() or 1, 8)
@@ -50,6 +53,16 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class LfsPointer:
+    """What a pointer says about its file."""
+
+    hex: str
+    """The SHA-256 of the file, in 64 digits."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataDigest:
     """The digest of a file or folder, and what was read for it."""
 
@@ -60,6 +73,20 @@ class DataDigest:
     """Number of files."""
     listing: bytes = b""
     """Empty for a single file that is not in pieces."""
+
+
+def lfs_pointer(content: bytes) -> LfsPointer | None:
+    """Return the pointer in the bytes of a file; None if they are something else."""
+    match = _POINTER.fullmatch(content)
+    return None if match is None else LfsPointer(match[1].decode("ascii"), int(match[2]))
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Return whether a file is such a pointer. Raises `OSError` if it cannot be read."""
+    if path.stat().st_size > MAX_POINTER:
+        return False
+    with path.open("rb") as file:
+        return lfs_pointer(file.read(MAX_POINTER + 1)) is not None
 
 
 def digest_file(path: Path) -> Digest:
@@ -73,9 +100,12 @@ def digest_data(
     """Return digest, size and listing of a file or folder.
 
     Raises `InvalidInput` for an empty folder, for links and special files, for names that a
-    listing cannot hold, and for files that cannot be read.
+    listing cannot hold, for files that cannot be read, and for a pointer of git-lfs: it is not the
+    data, and a machine that fetched them would find another digest.
     """
     try:
+        if path.is_file():
+            _refuse_pointer(path)
         if path.is_file() and not pieces:
             return DataDigest(digest_file(path), path.stat().st_size, 1)
         spans = tuple(_spans(path))
@@ -156,9 +186,18 @@ def _walk(folder: Path, prefix: str) -> Iterator[Span]:
             if stat.S_ISDIR(status.st_mode):
                 yield from _walk(Path(entry.path), f"{name}/")
             elif stat.S_ISREG(status.st_mode):
+                _refuse_pointer(Path(entry.path))
                 yield Span(name, Path(entry.path), 0, status.st_size, status.st_mtime_ns)
             else:
                 raise InvalidInput(f"{entry.path} is a link or a special file: expected a file")
+
+
+def _refuse_pointer(path: Path) -> None:
+    if is_lfs_pointer(path):
+        raise InvalidInput(
+            f"{path} is a pointer of git-lfs: expected the data that it stands for",
+            hint="run git lfs pull",
+        )
 
 
 def _hashes(spans: Sequence[Span], journal: DigestJournal | None) -> Iterable[str]:

@@ -102,7 +102,7 @@ def faults(
     result = list(_declared_faults(root, value, read=True))
     for file in (LOCK, "pyproject.toml"):
         if not (root / file).is_file():
-            hint = "run uv lock" if file == LOCK else ""
+            hint = lock_cure(root) if file == LOCK else ""
             result.append(Fault(file, "", "a file that uv can read", "no such file", hint))
     data = value.get("data")
     # An unknown tier is a fault already; the statements of every tier are checked all the same.
@@ -140,6 +140,23 @@ def _limited(root: Path) -> tuple[str, ...]:
     """Return the metrics that the limits of the project name."""
     limits = parse_statement(read_text(root / THRESHOLDS), THRESHOLDS)
     return tuple(limit.metric for limit in msgspec.convert(limits["metrics"], list[_Limit]))
+
+
+def lock_cure(root: Path) -> str:
+    """Return how a project without a lock gets one.
+
+    A release has exactly the packages of its lock. The lock of a workspace has those of all of its
+    members, so a project that is one of them has to leave it.
+    """
+    own = root.resolve()
+    above = next((folder for folder in own.parents if (folder / LOCK).is_file()), None)
+    if above is None:
+        return "run uv lock"
+    return (
+        f"{above / LOCK} is the lock of a workspace. Add exclude = "
+        f'["{own.relative_to(above).as_posix()}"] under [tool.uv.workspace] in '
+        f"{above / 'pyproject.toml'}, then run uv lock in {root} and commit both"
+    )
 
 
 def declared_data(root: Path) -> tuple[DataSource, ...]:

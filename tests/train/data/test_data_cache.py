@@ -26,7 +26,7 @@ from goldenpath.settings import ObjectStore
 from goldenpath.train.data.data_cache import TITLE, DataCache, fetch_data
 from tests.programs import program
 from tests.sizes import full_size
-from tests.train.buckets import buckets, fill
+from tests.train.buckets import buckets, fill, put_empty
 from tests.train.conftest import Quick
 
 
@@ -344,6 +344,10 @@ def test_data_in_a_bucket_are_fetched(months: Path, tmp_path: Path, s3: str) -> 
     file = fetch_data(tmp_path, source("s3://bank/04.csv", months / "04.csv"), cache)
 
     assert (folder.name, file.name) == ("bank", "04.csv")
+    # Tools that show folders put an empty object there, named as the prefix.
+    put_empty(s3, "bank/late")
+    late = fetch_data(tmp_path, source("s3://bank/late", months / "late"), cache)
+    assert (late / "06.csv").is_file()
     with pytest.raises(NotFound, match="does not exist"):
         fetch_data(tmp_path, source("s3://bank/nothing/", months / "05.csv"), cache)
     with pytest.raises((NotFound, Unavailable)):

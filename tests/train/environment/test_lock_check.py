@@ -66,7 +66,7 @@ def _malformed(root: Path) -> None:
 CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "another package": (_stale, "is stale"),
     "another version": (_stale_version, "is stale"),
-    "another Python": (_stale_python, "is stale|could not check"),
+    "another Python": (_stale_python, "is stale|another Python"),
     "two indexes": (_two_indexes, "names several indexes"),
     "a path": (_path_dependency, "house comes from editable"),
     "another host": (_other_host, "comes from the host evil.example"),
@@ -101,6 +101,38 @@ def test_check_lists_the_fault_of_the_lock_beside_the_others(project: Path) -> N
 
     assert "uv.lock" in files
     assert "compliance/card.md" in files
+
+
+def test_a_project_for_another_python_is_told_so_and_to_change_it(project: Path) -> None:
+    _edit(
+        project / "pyproject.toml", 'requires-python = "==3.11.*"', 'requires-python = "==3.99.*"'
+    )
+
+    with pytest.raises(InvalidInput, match="another Python") as refused:
+        accepted_lock(project, SHOP, (), ())
+
+    assert refused.value.exit_code == 2
+    assert "requires-python" in (refused.value.hint or "")
+
+
+def test_a_member_of_a_workspace_is_told_how_to_get_a_lock_of_its_own(project: Path) -> None:
+    above = project.parent
+    assert not (above / "uv.lock").exists()
+    (project / "uv.lock").rename(above / "uv.lock")
+    cure = f'exclude = ["{project.name}"]'
+
+    (fault,) = (
+        each for each in project_faults(Home(above / "h"), project) if each.file == "uv.lock"
+    )
+    with pytest.raises(InvalidInput, match="is missing") as refused:
+        accepted_lock(project, SHOP, (), ())
+
+    assert cure in fault.hint
+    assert cure in (refused.value.hint or "")
+    (above / "uv.lock").unlink()
+    with pytest.raises(InvalidInput) as refused:
+        accepted_lock(project, SHOP, (), ())
+    assert refused.value.hint == "run uv lock"
 
 
 def test_check_reads_nothing_behind_a_link(project: Path, tmp_path: Path) -> None:

@@ -79,8 +79,12 @@ def _in_bucket(url: str, settings: ObjectStore) -> RemoteLocation:
     parts = urlsplit(url)
     path = f"{parts.netloc}{parts.path}".rstrip("/")
     (info,) = system.get_file_info([path])
-    is_folder = info.type != FileType.File
-    below = system.get_file_info(FileSelector(path, recursive=True)) if is_folder else [info]
+    below = [info]
+    # Tools that show folders in a bucket put an empty object there, named as the prefix.
+    if info.type != FileType.File or not info.size:
+        selector = FileSelector(path, recursive=True, allow_not_found=True)
+        below = system.get_file_info(selector) or below
+    is_folder = below != [info]
     name = PurePosixPath(path).name
     files = tuple(
         RemoteFile(
@@ -107,8 +111,12 @@ def _by_fsspec(url: str) -> RemoteLocation:
             else "use a scheme that fsspec knows, such as https, s3, gs or abfs",
         ) from error
     path = str(path).rstrip("/")
-    is_folder = not system.isfile(path)
-    below = system.find(path, detail=True) if is_folder else {path: system.info(path)}
+    below = {path: system.info(path)} if system.isfile(path) else {}
+    # Tools that show folders in a bucket put an empty object there, named as the prefix.
+    if not below or not below[path].get("size"):
+        found = system.find(path, detail=True).items()
+        below = {name: info for name, info in found if str(name) != path} or below
+    is_folder = below.keys() != {path}
     name = PurePosixPath(path).name
     files = tuple(
         RemoteFile(

@@ -6,6 +6,7 @@ from pathlib import Path
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.files import open_below
 from goldenpath.parsers.fault import Fault
+from goldenpath.project.load import lock_cure
 from goldenpath.train.environment.uv_lock import (
     FILE,
     MAX_LOCK,
@@ -13,7 +14,7 @@ from goldenpath.train.environment.uv_lock import (
     parse_lock,
     refuse_sources,
 )
-from goldenpath.train.environment.uv_program import Uv
+from goldenpath.train.environment.uv_program import Uv, refuse_other_python
 
 _STALE = ("needs to be updated", "Ignoring existing lockfile", "Resolving despite existing")
 """uv's messages for a lock that does not fit. Its exit status is the same for every failure."""
@@ -26,7 +27,7 @@ def read_lock(root: Path) -> bytes:
             return file.read(MAX_LOCK + 1)
     except FileNotFoundError as error:
         message = f"{root / FILE} is missing: expected a lock of uv"
-        raise InvalidInput(message, hint="run uv lock") from error
+        raise InvalidInput(message, hint=lock_cure(root)) from error
     except OSError as error:
         raise InvalidInput(f"{root / FILE} cannot be read: {error.strerror}") from error
 
@@ -86,6 +87,7 @@ def _refuse_stale(root: Path, uv: Uv, *, network: bool) -> None:
             f"{root / FILE} is stale: pyproject.toml has other requirements than the lock",
             hint="run uv lock and commit uv.lock",
         )
+    refuse_other_python(process.stderr, uv.python)
     lines = [line for line in process.stderr.splitlines() if not line.startswith(_LEVELS)]
     raise Unavailable(
         f"uv could not check {root / FILE}: {' '.join(' '.join(lines).split())[-2000:]}",

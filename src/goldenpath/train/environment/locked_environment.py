@@ -20,7 +20,7 @@ from goldenpath.settings import TRAINING_LOCALE
 from goldenpath.train.environment.bundled import bundled_in
 from goldenpath.train.environment.hardware import cpu, cpu_features, frame
 from goldenpath.train.environment.uv_lock import FILE, LockedPackage
-from goldenpath.train.environment.uv_program import Uv
+from goldenpath.train.environment.uv_program import Uv, refuse_other_python
 from goldenpath.train.training_run import Environment, Package
 
 _PRINT_VERSION = "import platform; print(platform.python_version())"
@@ -46,6 +46,7 @@ def make_environment(root: Path, folder: Path, uv: Uv, *, network: bool = False)
             )
         process = uv.build(_SYNC, root, folder)
     if process.returncode != 0:
+        refuse_other_python(process.stderr, uv.python)
         raise Unavailable(f"uv could not make the environment: {_last_words(process)}")
     return own_interpreter(folder, uv)
 

@@ -25,6 +25,25 @@ _LARGEST, _MAX_FILES = 16 * 1024 * 1024, 20_000
 _LEFT_OUT = frozenset({".git", ".venv", "venv", ".goldenpath", "data", "mlruns", "node_modules"})
 
 
+_OTHER_PYTHON = (
+    "incompatible with the project's Python requirement",
+    "incompatible with the project Python requirement",
+    "No interpreter found",
+)
+"""What uv says if this interpreter is none that the project takes."""
+
+
+def refuse_other_python(words: str, python: Path) -> None:
+    """Raise `InvalidInput` if uv says that a project needs another Python than this machine's."""
+    lines = [line for line in words.splitlines() if any(each in line for each in _OTHER_PYTHON)]
+    if lines:
+        raise InvalidInput(
+            f"the project needs another Python than {python}: {lines[-1][:500]}",
+            hint="run goldenpath with a Python that the project takes; or change requires-python "
+            "in pyproject.toml, run uv lock and commit both",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Uv:
     """The program uv, with the environment variables of the user and the machine's confinement."""

@@ -8,7 +8,6 @@ ignored changes have a say in that.
 
 import hashlib
 import os
-import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,16 +17,15 @@ from typing import IO
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.files import open_below
+from goldenpath.project.data_digest import MAX_POINTER, LfsPointer, lfs_pointer
 from goldenpath.project.links import READ_FILES, READ_FOLDERS
 from goldenpath.train.source.project_repository import ProjectRepository
 
 MAX_FILES = 100_000
-_MAX_POINTER = 1024
 _MAX_TEXT = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _FILE, _PROGRAM, _LINK, _SUBMODULE = "100644", "100755", "120000", "160000"
 _FOLDER = "040000"
-_POINTER = re.compile(rb"version \S+\n(?:ext-\S+ \S+\n)*oid sha256:([a-f0-9]{64})\nsize (\d+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def export_commit(
                 file.write(chunk)
         if entry.mode == _PROGRAM:
             path.chmod(0o755)
-        if entry.size <= _MAX_POINTER:
+        if entry.size <= MAX_POINTER:
             _resolve_pointer(repository.root / entry.path, path)
 
 
@@ -212,14 +210,14 @@ def _is_same_text(path: Path, entry: TreeEntry, size: int) -> bool:
 
 def _is_resolved(repository: ProjectRepository, entry: TreeEntry, path: Path) -> bool:
     """Return whether the commit has a pointer of git-lfs, and the file is what it names."""
-    if entry.size > _MAX_POINTER:
+    if entry.size > MAX_POINTER:
         return False
-    pointer = _POINTER.fullmatch(repository.git("cat-file", "blob", entry.identity))
+    pointer = lfs_pointer(repository.git("cat-file", "blob", entry.identity))
     return pointer is not None and _matches(path, pointer)
 
 
 def _resolve_pointer(original: Path, copy: Path) -> None:
-    pointer = _POINTER.fullmatch(copy.read_bytes())
+    pointer = lfs_pointer(copy.read_bytes())
     if pointer is None or original.is_symlink() or not original.is_file():
         return
     fetched = copy.with_name(f".{copy.name}.lfs")
@@ -232,11 +230,11 @@ def _resolve_pointer(original: Path, copy: Path) -> None:
     fetched.unlink()
 
 
-def _matches(path: Path, pointer: "re.Match[bytes]") -> bool:
-    if path.stat().st_size != int(pointer[2]):
+def _matches(path: Path, pointer: LfsPointer) -> bool:
+    if path.stat().st_size != pointer.size:
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == pointer[1].decode("ascii")
+        return hashlib.file_digest(file, "sha256").hexdigest() == pointer.hex
 
 
 def _contents(
