@@ -79,6 +79,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "verify": "Check signatures and evidence of a release by a policy.",
         "trace": "Trace one answer to its model, data, code and people.",
         "prove": "Prove one answer in a file that verifies without us.",
+        "sample": "Draw records that nobody could choose, with proofs.",
         "replay": "Let the exact release answer recorded inputs again.",
         "reproduce": "Train a release again and compare it bit for bit.",
         "report": "Write the technical documentation ordered by Annex IV.",

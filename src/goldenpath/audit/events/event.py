@@ -14,6 +14,7 @@ Members of `details` that other parts of goldenpath read:
     log.anchored                                   heads: a list of {stage, model, replica, number,
                                                    digest}, the newest segment of each replica
     inputs.opened                                  purpose, reason; predictions, or seed and count
+    sample.drawn                                   seed, head, count
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -48,6 +49,7 @@ Kind = Literal[
     "drift.repaired",
     "labels.added",
     "inputs.opened",
+    "sample.drawn",
     "incident.opened",
     "incident.reported",
     "incident.closed",

@@ -4,7 +4,7 @@ A witness signs, for each replica, a tree head over all its checkpoint files. So
 holds every segment before it as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ def held_segment(
     """
     checkpoint = parse_checkpoint(path.read_bytes(), public_key)
     holder, head = _first_holder(records, checkpoint, at)
-    leaves = _leaves(path, head.number)
+    leaves = segment_leaves(_files_beside(path), checkpoint.replica, head.number)
     if f"sha256:{tree_head(leaves).hex()}" != head.tree:
         raise VerificationError(
             f"the segments of {checkpoint.replica} differ from those that commit "
@@ -85,14 +85,21 @@ def _first_holder(
     )
 
 
-def _leaves(path: Path, last: int) -> list[bytes]:
-    """Return the hashes of the checkpoint files of a replica, from 0 to the last."""
-    replica, files = replica_of(path), dict[int, Path]()
-    for each in path.parent.glob(f"*{SUFFIX}"):
-        if replica_of(each) == replica:
-            number = each.name.removesuffix(SUFFIX).rpartition("-")[2]
-            files[int(number)] = each
+def segment_leaves(files: Mapping[int, Path], replica: str, last: int) -> list[bytes]:
+    """Return the hashes of the checkpoint files of a replica by number, from 0 to the last.
+
+    Raises `VerificationError` if one is gone.
+    """
     missing = [number for number in range(last + 1) if number not in files]
     if missing:
         raise VerificationError(f"segment {missing[0]} of {replica} is gone")
     return [leaf_hash(files[number].read_bytes()) for number in range(last + 1)]
+
+
+def _files_beside(path: Path) -> Mapping[int, Path]:
+    """Return the checkpoint files of the same replica by number."""
+    replica, files = replica_of(path), dict[int, Path]()
+    for each in path.parent.glob(f"*{SUFFIX}"):
+        if replica_of(each) == replica:
+            files[int(each.name.removesuffix(SUFFIX).rpartition("-")[2])] = each
+    return files

@@ -6,7 +6,7 @@ signed statements are about the release. A bundle is only returned if its own ve
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,7 +54,7 @@ class ProofSources:
     """The name of the witness of this machine; empty if `platform.toml` lists none."""
     history: Callable[[str], Sequence[Intent]]
     """Returns every commit that changed a model in any stage, in order."""
-    statements: Callable[[Digest, Collection[Digest]], tuple[Documents, Verified]]
+    statements: Callable[[Digest, frozenset[Digest]], tuple[Documents, Verified]]
     """Returns what the store holds about a release; the named statements are read first."""
 
 
@@ -97,20 +97,32 @@ def prove(
     the witness is not there, `Unavailable` if no witness holds the prediction yet, and
     `VerificationError` if something is wrong or contradicts something else.
     """
+    require_witness(sources)
+    log_public_key(sources.home)
+    return prove_record(sources, *locate_prediction(sources.home, prediction_id), at=at)
+
+
+def require_witness(sources: ProofSources) -> None:
+    """Raise `NotFound` if nobody holds the heads of this log."""
     if not sources.machine:
         raise NotFound(
             "platform.toml lists no witness for this machine: nobody holds the heads of its log, "
             "so no record can be proven",
             hint="list its key: goldenpath key witness NAME; then earlier records are held as well",
         )
+
+
+def prove_record(
+    sources: ProofSources, path: Path, place: int, *, at: datetime | None = None
+) -> ProvenPrediction:
+    """Return the bundle that proves the record at a place of a segment. Raises like `prove`."""
     public_key = log_public_key(sources.home)
-    path, place = locate_prediction(sources.home, prediction_id)
     record = _record(path, place, verified(path, public_key))
     records = [each for each in sources.anchors.records if each.machine == sources.machine]
     held = held_segment(records, path, public_key, at=at)
     release = Digest(str(record.values["release_digest"]))
     intent = _placement(sources, record, release)
-    named = [Digest(intent.decision)] if intent.decision else []
+    named = frozenset([Digest(intent.decision)] if intent.decision else [])
     documents, known = sources.statements(release, named)
     if not known.holds:
         failed = "; ".join(each.message for each in known.findings if each.status == "fail")

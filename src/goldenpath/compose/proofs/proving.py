@@ -1,6 +1,6 @@
 """The places that hold what proves a prediction."""
 
-from collections.abc import Collection
+from functools import cache
 
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
 from goldenpath.audit.proofs.prediction_proof import ProofSources
@@ -30,7 +30,8 @@ def proof_sources(home: Home) -> ProofSources:
     witness = machine_of(home, platform)
     policy, people = release_policy(platform), platform.people
 
-    def statements(digest: Digest, named: Collection[Digest]) -> tuple[Documents, Verified]:
+    @cache  # of one run: a sample asks for each of its records
+    def statements(digest: Digest, named: frozenset[Digest]) -> tuple[Documents, Verified]:
         moment, seen = now(), statement_times(home, known)[0]
         demand = Demand(digest, policy, people, moment, seen)
         documents = gather(store_of(home, platform), digest, reading=Reading(demand, named))
@@ -44,6 +45,8 @@ def proof_sources(home: Home) -> ProofSources:
         branch=branch,
         anchors=read_anchors(branch, platform.witnesses) if witness else AnchorsRead(None),
         machine=witness.name if witness else "",
-        history=lambda model: read_history(main, known.commit, model, sighting=sighting(home)),
+        history=cache(
+            lambda model: read_history(main, known.commit, model, sighting=sighting(home))
+        ),
         statements=statements,
     )
