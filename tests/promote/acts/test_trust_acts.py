@@ -14,6 +14,7 @@ from goldenpath.promote.acts.proposal import (
     is_change_of_trust,
     review,
 )
+from goldenpath.promote.platform.demands import StatementRules
 from goldenpath.promote.platform.platform import FILE, parse_platform
 from tests.promote.acts.scenes import HEAD, NOW, town, trust_scene
 from tests.promote.example import line, platform
@@ -49,6 +50,26 @@ def test_while_a_platform_is_set_up_one_person_changes_trust_at_once() -> None:
     done = change_trust(trust_scene(is_set_up=False), FILES, MESSAGE)
 
     assert done == TrustChange(HEAD, NOW, dict(FILES), MESSAGE, ("platform-engineer",))
+
+
+@pytest.mark.parametrize("options", [True, False])
+def test_a_new_platform_compares_statements_and_may_be_a_demonstration(options: bool) -> None:
+    (key,) = platform().build_keys
+    seen = FoundingScene("jane", line("J"), line("R"), key, NOW)
+    wishes = PlatformOptions("127.0.0.1:8080", "r.example/m", (), demonstration=options)
+
+    made = parse_platform(begin(seen, wishes).files[FILE] or b"")
+
+    assert made.statements == StatementRules(compared=True, demonstration=options)
+
+
+def test_no_change_makes_a_demonstration_of_a_platform() -> None:
+    shown = replace(town(), statements=StatementRules(compared=True, demonstration=True))
+    compared = replace(town(), statements=StatementRules(compared=True))
+
+    with pytest.raises(InvalidInput, match="turns a platform into a demonstration"):
+        change_trust(trust_scene(), platform_files(shown), MESSAGE)
+    assert change_trust(trust_scene(), platform_files(compared), MESSAGE)
 
 
 @pytest.mark.parametrize(("is_set_up", "two"), [(True, False), (False, True)])

@@ -338,6 +338,22 @@ def test_words_against_what_is_signed_close_the_gate(
     assert finding.cure
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (b"---\napproved_by: stranger\n---\n# Security\n", "platform.toml lists"),
+        (b"---\nowner: x\n---\nThe model is certified.\n", "'certified'"),
+    ],
+)
+def test_a_statement_that_no_tier_asked_for_is_compared_too(text: bytes, named: str) -> None:
+    texts = {**TEXTS, "compliance/security.md": text}
+
+    finding = judged("statements", evidence(documents=texts, platform=COMPARED))
+
+    assert finding.status == "fail"
+    assert "compliance/security.md" in finding.message and named in finding.message
+
+
 def test_a_platform_of_0_1_goes_on_as_it_did() -> None:
     old = replace(COMPARED, statements=StatementRules())
 

@@ -14,6 +14,7 @@ from goldenpath.promote.manifests.deployment_files import (
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
 from goldenpath.promote.manifests.placement import render_placement
+from goldenpath.promote.platform.demands import StatementRules
 from goldenpath.promote.platform.platform import Platform, render_platform
 from goldenpath.promote.repository.chain_of_trust import (
     Pin,
@@ -147,6 +148,17 @@ def test_a_person_whom_nobody_listed_cannot_list_themselves(world: World) -> Non
 
     with pytest.raises(VerificationError, match="does not list"):
         follow(world.repository, world.pin)
+
+
+def test_a_platform_is_a_demonstration_from_its_first_commit_or_never(world: World) -> None:
+    good = follow(world.repository, world.pin).commit
+    shown = dataclasses.replace(world.platform, statements=StatementRules(True, True))
+    world.commit("engineer", {"platform.toml": render_platform(shown)})
+
+    with pytest.raises(VerificationError, match="turns a platform into a demonstration"):
+        follow(world.repository, world.pin)
+
+    assert read_pin(world.pin).verified == good
 
 
 def test_one_foreign_commit_in_the_middle_spoils_what_follows(world: World) -> None:

@@ -12,6 +12,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.promote.acts.intents import TrustChange, TrustProposal
 from goldenpath.promote.acts.scene import TrustScene
 from goldenpath.promote.manifests.object_names import length_refusal
+from goldenpath.promote.platform.demands import demonstration_refusal
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.platform.second_person import is_protected, who_may_agree
 
@@ -42,7 +43,7 @@ def change_trust(
     would change.
     """
     if FILE in files:
-        _require_short_stages(scene, parse_platform(files[FILE] or b""))
+        _require_acceptable(scene, parse_platform(files[FILE] or b""))
     changed: dict[str, bytes | None] = {
         path: content for path, content in files.items() if content != scene.files.get(path)
     }
@@ -71,8 +72,15 @@ def proposal_of(
     )
 
 
-def _require_short_stages(scene: TrustScene, platform: Platform) -> None:
-    """Raise `InvalidInput` if a new stage is too long for a model that is in another one."""
+def _require_acceptable(scene: TrustScene, platform: Platform) -> None:
+    """Raise `InvalidInput` for a new stage that is too long for a model in another one.
+
+    Raises it too for what would turn the platform into a demonstration, which nobody follows.
+    """
+    shows = demonstration_refusal(scene.platform.statements, platform.statements)
+    if shows:
+        hint = "set up another platform with goldenpath init --demonstration"
+        raise InvalidInput(f"the change {shows}", hint=hint)
     known = {stage.name for stage in scene.platform.stages}
     new = [stage.name for stage in platform.stages if stage.name not in known]
     for model in scene.models:

@@ -48,6 +48,19 @@ class StatementRules:
 NO_STATEMENT_RULES = StatementRules()
 
 
+def demonstration_refusal(before: StatementRules, after: StatementRules) -> str:
+    """Return why a change of the rules is refused; empty if it is not.
+
+    Otherwise a real platform would become a demonstration for as long as a gate is in the way.
+    """
+    if after.demonstration and not before.demonstration:
+        return (
+            "turns a platform into a demonstration: expected [statements] demonstration in its "
+            "first commit or never"
+        )
+    return ""
+
+
 def read_statement_rules(table: Table) -> StatementRules:
     """Read the section `statements` of a table, if there is one."""
     if not table.has("statements"):

@@ -11,6 +11,7 @@ from goldenpath.promote.manifests.deployment_files import parse_deployments
 from goldenpath.promote.manifests.deployment_path import DEPLOYMENT_PATH
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
+from goldenpath.promote.platform.demands import demonstration_refusal
 from goldenpath.promote.platform.model_limits import limit_refusal
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.commit import Commit
@@ -65,10 +66,10 @@ def check_commit(
     """Raise `VerificationError` if the signer may not make this commit."""
     platform = platforms.at(parent)
     after = platforms.at(commit.id)  # refuses a commit whose platform file cannot be read
-    if after.statements.demonstration and not platform.statements.demonstration:
+    shows = demonstration_refusal(platform.statements, after.statements)
+    if shows:
         raise VerificationError(
-            f"commit {commit.id[:12]} turns a platform into a demonstration: expected "
-            "[statements] demonstration in its first commit or never",
+            f"commit {commit.id[:12]} {shows}",
             hint=f"set up another platform with goldenpath init --demonstration; {TAKE_OUT}",
         )
     check_trust(repository, commit, signer, platform)
