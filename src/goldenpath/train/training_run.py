@@ -136,6 +136,8 @@ class Golden:
 
 EQUALITY = "equality of the export"
 """Name of the check that training and packaged model give the same scores."""
+LEAKAGE = "no leakage"
+"""Name of the check that no key of an evaluation row is one of a training row."""
 
 
 @dataclass(frozen=True, slots=True)

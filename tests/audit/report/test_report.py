@@ -378,6 +378,10 @@ def _member(bundle: EvidenceBundle, kind: str, name: str) -> JsonValue:
     return bundle.of_type(kind)[0].statement.predicate[name]
 
 
+def _leakage(passed: bool) -> dict[str, JsonValue]:
+    return {"name": "no leakage", "passed": passed, "detail": "0 keys in both", "seconds": 0.0}
+
+
 @pytest.mark.parametrize(
     ("number", "need", "kind", "member", "value"),
     [
@@ -388,14 +392,18 @@ def _member(bundle: EvidenceBundle, kind: str, name: str) -> JsonValue:
         ("2.25", "threshold-order", METRICS, "thresholds_committed_at", ""),
         ("2.25", "threshold-order", METRICS, "thresholds_committed_at", "2026-11-22T11:00:00Z"),
         ("2.22", "test-data", METRICS, "rows_digest", ""),
+        ("2.22", "disjointness", TEST_RESULT, "checks", []),
+        ("2.22", "disjointness", TEST_RESULT, "checks", [_leakage(False)]),
     ],
 )
 def test_a_statement_that_says_nothing_of_the_field_proves_nothing_of_it(
     bundle: EvidenceBundle, number: str, need: str, kind: str, member: str, value: JsonValue
 ) -> None:
     whole = bundle
-    if need == "test-data":  # the made run has no rows attached
+    if need == "test-data":  # the made run has no rows attached, and was not checked for leakage
         whole = _with(bundle, METRICS, rows_digest=Digest.of(b"rows").text)
+    if need == "disjointness":
+        whole = _with(bundle, TEST_RESULT, checks=[_leakage(True)])
 
     def status(of_bundle: EvidenceBundle) -> str:
         proofs = of(of_bundle).field(number).proofs

@@ -13,7 +13,13 @@ from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.release.attest.statement import APPROVAL, METRICS, SBOM, TEST_RESULT, member
-from goldenpath.release.evidence.training_statements import datasets_of, evaluation_of, metrics_of
+from goldenpath.release.evidence.training_statements import (
+    checks_of,
+    datasets_of,
+    evaluation_of,
+    metrics_of,
+)
+from goldenpath.train.training_run import LEAKAGE
 
 FieldProof = tuple[Literal["PROVEN", "MISSING"], str]
 
@@ -52,6 +58,13 @@ def _test_data(bundle: EvidenceBundle) -> FieldProof:
     if evaluation is None or not evaluation.rows_digest:
         return "MISSING", "no statement has the digest of the evaluation rows"
     return "PROVEN", f"{evaluation.rows} evaluation rows, {evaluation.rows_digest}"
+
+
+def _disjointness(bundle: EvidenceBundle) -> FieldProof:
+    for check in checks_of(bundle.verified):
+        if check.name == LEAKAGE and check.passed:
+            return "PROVEN", f"{check.name}: {check.detail}, in {_cited(bundle, TEST_RESULT)}"
+    return "MISSING", "no test result says that no test row was one of the training rows"
 
 
 def _component_graph(bundle: EvidenceBundle) -> FieldProof:
@@ -117,6 +130,7 @@ FIELD_PROOFS: Mapping[str, Callable[[EvidenceBundle], FieldProof]] = MappingProx
         "threshold-order": _order,
         "data-window": _window,
         "test-data": _test_data,
+        "disjointness": _disjointness,
         "component-graph": _component_graph,
         "signed-reports": _signed_reports,
         "gaps-seen": _gaps_seen,

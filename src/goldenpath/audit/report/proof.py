@@ -101,7 +101,6 @@ _BY_OTHERS: Mapping[str, str] = MappingProxyType(
         "retention-drill": "drill of restoring a release from the archive",
         "hardware": "statement on the hardware that it is meant to run on",
         "energy": "measurement or estimate of the energy of the training",
-        "disjointness": "comparison that finds no test row in the training rows (E10)",
         "test-logs": "log of the tests",
     }
 )

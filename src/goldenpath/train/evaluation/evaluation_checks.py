@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from goldenpath.project.spec import REFERENCE, Project
 from goldenpath.train.evaluation.evaluate import KEY, Evaluation
-from goldenpath.train.training_run import EQUALITY, Check
+from goldenpath.train.training_run import EQUALITY, LEAKAGE, Check
 
 MAX_SKEW = 1e-4
 """Largest difference between the scores of training and packaged model that rounding explains."""
@@ -48,7 +48,7 @@ def _leakage(evaluation: Evaluation) -> Check:
     shared, repeated = evaluation.shared_keys, evaluation.repeated_keys
     if shared is None:
         detail = f"cannot be checked: {REFERENCE} has no column {KEY!r}"
-        return Check("no leakage", False, detail, 0.0)
+        return Check(LEAKAGE, False, detail, 0.0)
     detail = f"{shared} keys are in both the training rows and the evaluation rows"
     detail += f"; {repeated} training rows repeat a key, no evaluation row does"
-    return Check("no leakage", shared == 0, detail, 0.0)
+    return Check(LEAKAGE, shared == 0, detail, 0.0)
