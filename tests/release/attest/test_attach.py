@@ -1,6 +1,7 @@
 """What hangs on a release after signing, byte for byte as other tools want it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,20 @@ from goldenpath.canonical import canonical_json, parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.oci.copy import legacy_tag
+from goldenpath.oci.descriptor import Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import read
-from goldenpath.release.attest.attach import attach, attach_ssh, sign_image
+from goldenpath.release.attest.attach import attach, attach_ssh, sign_image, sign_legacy
 from goldenpath.release.attest.bundle import Bundle, key_hint
+from goldenpath.release.attest.cosign import MAX_LAYERS, legacy_signatures
 from goldenpath.release.attest.dsse import Envelope, Signature, decode, pae
 from goldenpath.release.attest.media_types import BUNDLE
+from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.sshsig import SshKey, verify
 from goldenpath.release.attest.statement import PROVENANCE, SIGNED, Statement, parse_time
-from tests.release.attest.releases import LATER, NOW, REPOSITORY, bench
+from goldenpath.release.attest.verify import MAX_STATEMENT, gather
+from tests.release.attest.releases import LATER, NOW, REPOSITORY, bench, new_signer
 
 
 def test_the_pre_authentication_encoding_is_that_of_the_specification() -> None:
@@ -140,3 +145,44 @@ def test_a_statement_survives_a_round_trip() -> None:
 def test_a_time_needs_an_offset(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_time(text)
+
+
+def test_nothing_is_attached_that_verify_would_not_read() -> None:
+    it = bench()
+    before = it.store.referrers(it.image.digest)
+    for size, fits in ((MAX_STATEMENT // 4, True), (MAX_STATEMENT, False)):
+        statement = Statement((it.image.digest,), PROVENANCE, {"a": "x" * size})
+        if fits:
+            attached = attach(it.store, it.image, statement, it.signer, now=NOW)
+            documents = gather(it.store, it.image.digest)
+            assert not documents.unread
+            assert [each.fault for each in documents.referrers] == [""]
+            assert documents.referrers[0].listed.digest == attached.digest
+            before = it.store.referrers(it.image.digest)
+            continue
+        with pytest.raises(InvalidInput, match="verify reads no larger one"):
+            attach(it.store, it.image, statement, it.signer, now=NOW)
+        assert it.store.referrers(it.image.digest) == before
+
+
+def test_signatures_of_every_day_do_not_push_out_those_of_others() -> None:
+    it, second = bench(), new_signer()
+    tag = legacy_tag(it.image.digest, ".sig")
+
+    def layers() -> tuple[Descriptor, ...]:
+        return Manifest.parse(read(it.store, it.store.resolve(tag), MAX_MANIFEST)).layers
+
+    sign_legacy(it.store, it.image, REPOSITORY, second, now=NOW)
+    (others,) = layers()
+    for day in range(MAX_LAYERS + 2):
+        sign_legacy(it.store, it.image, REPOSITORY, it.signer, now=NOW + timedelta(days=day))
+        assert len(layers()) <= MAX_LAYERS
+
+    assert others in layers()
+    keys = [
+        TrustedKey(name, signer.public_key()) for name, signer in (("a", it.signer), ("b", second))
+    ]
+    assert {each.signer for each in legacy_signatures(it.store, it.image.digest, keys)} == {
+        "a",
+        "b",
+    }

@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from goldenpath.canonical import canonical_json
-from goldenpath.errors import NotFound
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.copy import legacy_tag
 from goldenpath.oci.descriptor import EMPTY, EMPTY_CONTENT, IMAGE_CONFIG, IMAGE_MANIFEST, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store, read
 from goldenpath.release.attest.bundle import sign_statement
-from goldenpath.release.attest.dsse import encode
+from goldenpath.release.attest.cosign import MAX_LAYERS
+from goldenpath.release.attest.dsse import decode, encode
 from goldenpath.release.attest.media_types import (
     BUNDLE,
     CREATED,
@@ -26,9 +27,11 @@ from goldenpath.release.attest.media_types import (
     SSH_SIGNATURE,
     SSH_STATEMENT,
 )
+from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.signatures.sshsig import STATEMENT_NAMESPACE, SshKey
 from goldenpath.release.attest.statement import PAYLOAD_TYPE, SIGNED, Statement, render_time
+from goldenpath.release.attest.verify import MAX_STATEMENT
 
 
 def attach(
@@ -36,7 +39,8 @@ def attach(
 ) -> Descriptor:
     """Sign the statement, attach it to `image`, and return the descriptor of the referrer."""
     dated = replace(statement, signed_at=now)
-    bundle = _push(store, BUNDLE, sign_statement(dated, signer).render())
+    content = _readable(sign_statement(dated, signer).render())
+    bundle = _push(store, BUNDLE, content)
     annotations = {
         CREATED: render_time(now),
         "dev.sigstore.bundle.content": "dsse-envelope",
@@ -49,7 +53,7 @@ def attach_ssh(
     store: Store, image: Descriptor, statement: Statement, key: SshKey, *, now: datetime
 ) -> Descriptor:
     """Sign the statement with a person's SSH key and attach it to `image`."""
-    payload = replace(statement, signed_at=now).render()
+    payload = _readable(replace(statement, signed_at=now).render())
     signature = key.sign(payload, STATEMENT_NAMESPACE)
     layers = (
         replace(_push(store, PAYLOAD_TYPE, payload), annotations=_title("statement.json")),
@@ -101,7 +105,8 @@ def sign_legacy(
         _push(store, SIMPLE_SIGNING, payload),
         annotations={LEGACY_SIGNATURE: encode(signer.sign(payload))},
     )
-    layers = (*_earlier(store, legacy_tag(image.digest, ".sig")), layer)
+    earlier = _earlier(store, legacy_tag(image.digest, ".sig"))
+    layers = (*_with_room(store, image, earlier, signer), layer)
     config = canonical_json(
         {
             "architecture": "",
@@ -120,6 +125,45 @@ def _earlier(store: Store, tag: str) -> tuple[Descriptor, ...]:
         return Manifest.parse(read(store, store.resolve(tag), MAX_MANIFEST)).layers
     except NotFound:
         return ()
+
+
+def _with_room(
+    store: Store, image: Descriptor, layers: tuple[Descriptor, ...], signer: Signer
+) -> tuple[Descriptor, ...]:
+    """Return the signatures that stay beside another one, so that readers find all of them.
+
+    Where they are as many as anybody reads, the signer's own go: the new one replaces them. Raises
+    `InvalidInput` if all are by others.
+    """
+    if len(layers) < MAX_LAYERS:
+        return layers
+    kept = tuple(each for each in layers if not _is_by(store, each, signer.public_key()))
+    if len(kept) >= MAX_LAYERS:
+        raise InvalidInput(
+            f"{image.digest.short} has {len(kept)} signatures by others under its tag .sig: "
+            f"expected fewer than {MAX_LAYERS}, which is what is read of them",
+            hint="remove that tag from the registry, and limit who may push to it",
+        )
+    return kept
+
+
+def _is_by(store: Store, layer: Descriptor, public_key: bytes) -> bool:
+    try:
+        signature = decode(layer.annotations.get(LEGACY_SIGNATURE, ""), "signature")
+        return is_signed(public_key, read(store, layer, MAX_STATEMENT), signature)
+    except (InvalidInput, NotFound, VerificationError):
+        return False  # nobody can count it, and it is not ours
+
+
+def _readable(content: bytes) -> bytes:
+    """Return a statement that `verify` will read. Raises `InvalidInput` for a larger one."""
+    if len(content) > MAX_STATEMENT:
+        raise InvalidInput(
+            f"the statement has {len(content)} bytes: expected at most {MAX_STATEMENT}, since "
+            "verify reads no larger one",
+            hint="attach large evidence as a file of its own, and name its digest in the statement",
+        )
+    return content
 
 
 def push_referrer(
