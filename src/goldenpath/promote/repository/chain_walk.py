@@ -18,6 +18,7 @@ from goldenpath.promote.repository.commit_rules import (
     TAKE_OUT,
     PlatformHistory,
     check_commit,
+    check_merge,
     check_restrictions,
     check_rights,
     files_around,
@@ -233,6 +234,7 @@ class ChainWalk:
             check_restrictions(
                 self._repository, commit, parent, signer, platform=platform, placed=self._files
             )
+        check_merge(self._repository, commit)
 
     def _check_order(self, commit: Commit, parent: str) -> None:
         before = self._commits.get(parent)

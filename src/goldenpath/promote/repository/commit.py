@@ -29,7 +29,7 @@ class Commit:
     trailers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NONE)
     """Values by name, in the order of the message."""
     paths: tuple[str, ...] = ()
-    """The paths that it changed against its first parent, sorted."""
+    """The paths that it changed against any of its parents."""
     strange: tuple[str, ...] = ()
     """Those of them that were or are a link or a submodule."""
 

@@ -165,6 +165,36 @@ def check_rights(
     check_alone(repository, commit, parent, signer, before=platform, placed=placed)
 
 
+def check_merge(repository: Repository, commit: Commit) -> None:
+    """Raise `VerificationError` for a merge that takes back what one of its sides did in a stage.
+
+    The other rules ask whether a step is allowed. To end a hold or to go back is allowed, and in a
+    merge nobody would see that it happened: its history has both sides. So what one side changed
+    since both parted has to stay as it is there.
+    """
+    if len(commit.parents) < 2:
+        return
+    if len(commit.parents) > 2:
+        raise VerificationError(
+            f"merge {commit.id[:12]} has {len(commit.parents)} sides, expected two", hint=TAKE_OUT
+        )
+    bases = repository.merge_bases(*commit.parents)
+    for parent in commit.parents:
+        gone = _placed(repository.differing(parent, commit.id))
+        if gone and bases:
+            gone &= {each for base in bases for each in _placed(repository.differing(base, parent))}
+        if gone:
+            raise VerificationError(
+                f"merge {commit.id[:12]} takes back what {parent[:12]} did in {min(gone)}",
+                hint="bring the branch up to date by a rebase, and fast-forward main to it",
+            )
+
+
+def _placed(paths: Sequence[str]) -> set[str]:
+    """Return the deployments among the paths, and everything else in the stages by itself."""
+    return {"/".join(each.split("/")[:3]) for each in paths if each.startswith("envs/")}
+
+
 def _machine_refusal(
     commit: Commit, parent: str, platform: Platform, placed: Mapping[str, Files]
 ) -> str:

@@ -113,7 +113,7 @@ def check_alone(
     if not before.two_people or signer not in people:
         return
     is_merge = len(commit.parents) > 1
-    # `commit.paths` compares with the first parent only, and a merge may differ from the other.
+    # `commit.paths` compares with every parent, and this is about one of them.
     paths = repository.differing(parent, commit.id) if is_merge else commit.paths
     refused = next(_lone_refusals(repository, commit, parent, paths, before=before, placed=placed),
                    "")  # fmt: skip

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldenpath.errors import InvalidInput
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.promote.manifests.unreadable_file import unreadable
 from goldenpath.promote.repository.git import Git, GitFailed
 
@@ -31,7 +31,7 @@ _KINDS = {"120000": "is a symbolic link", "160000": "is a submodule"}
 
 @dataclass(frozen=True, slots=True)
 class ChangedPaths:
-    """The paths that a commit changed against its first parent."""
+    """The paths that a commit changed against any of its parents."""
 
     paths: tuple[str, ...] = ()
     strange: tuple[str, ...] = ()
@@ -185,6 +185,28 @@ def read_folders(reader: ObjectReader, names: Sequence[str]) -> tuple[Mapping[st
     )
 
 
+def merge_bases(git: Git, one: str, other: str) -> tuple[str, ...]:
+    """Return the newest commits that both lines have. Raises `GitFailed`."""
+    try:
+        return tuple(git.run("merge-base", "--all", one, other).decode().split())
+    except GitFailed as error:
+        # Exit code 1 without a word is "none"; with words git could not find out.
+        if error.words:
+            raise
+        return ()
+
+
+def is_ancestor(git: Git, ancestor: str, commit: str) -> bool:
+    """Whether a commit is another one or in its history. Raises `NotFound`."""
+    try:
+        git.run("merge-base", "--is-ancestor", ancestor, commit)
+    except GitFailed as error:
+        if error.words:
+            raise NotFound(f"commit {ancestor[:12]} or {commit[:12]} is not known") from error
+        return False
+    return True
+
+
 def _tree_entries(tree: bytes, length: int) -> Iterator[tuple[str, str]]:
     """Yield name and blob id of each file; `length` is that of an object id in bytes."""
     position = 0
@@ -198,12 +220,16 @@ def _tree_entries(tree: bytes, length: int) -> Iterator[tuple[str, str]]:
 
 
 def _changed_paths(git: Git, ids: Sequence[str]) -> dict[str, ChangedPaths]:
-    """Return the paths that each commit changed against its first parent. Raises `GitFailed`."""
+    """Return the paths that each commit changed against any of its parents. Raises `GitFailed`.
+
+    Against all, since whoever merges chooses which parent is the first. Versions of git differ in
+    whether they honour `--first-parent` here, so it is left out.
+    """
     paths: dict[str, list[str]] = {each: [] for each in ids}
     strange: dict[str, list[str]] = {each: [] for each in ids}
     listed = git.run(
-        "diff-tree", "--stdin", "--root", "-m", "--first-parent", "-r", "-z",
-        "--no-renames", "--raw", stdin="".join(f"{each}\n" for each in ids).encode(),
+        "diff-tree", "--stdin", "--root", "-m", "-r", "-z", "--no-renames", "--raw",
+        stdin="".join(f"{each}\n" for each in ids).encode(),
     )  # fmt: skip
     # A path may look like a commit id, so only the position of a part says what it is: a path
     # follows a part that begins with a colon, and nothing else does.
@@ -218,4 +244,7 @@ def _changed_paths(git: Git, ids: Sequence[str]) -> dict[str, ChangedPaths]:
             modes = (part[1:7], part[8:14])
         elif part:
             commit = part
-    return {each: ChangedPaths(tuple(paths[each]), tuple(strange[each])) for each in ids}
+    return {
+        each: ChangedPaths(tuple(dict.fromkeys(paths[each])), tuple(dict.fromkeys(strange[each])))
+        for each in ids
+    }

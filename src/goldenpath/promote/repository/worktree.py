@@ -29,6 +29,8 @@ from goldenpath.promote.repository.git import Git, GitFailed, on_disk, unusable_
 from goldenpath.promote.repository.git_objects import (
     ObjectReader,
     irregular,
+    is_ancestor,
+    merge_bases,
     read_blobs,
     read_folders,
     refuse_large_commits,
@@ -234,16 +236,14 @@ class Repository:
         listed = self._ask("diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other)
         return tuple(filter(None, listed.decode("utf-8", "replace").split("\0")))
 
+    def merge_bases(self, one: str, other: str) -> tuple[str, ...]:
+        """Return the newest commits that both lines have; none if they have nothing in common."""
+        with self._in_our_copy():
+            return merge_bases(self._git, one, other)
+
     def contains(self, ancestor: str, commit: str) -> bool:
         """Whether `ancestor` is `commit` or in its history."""
-        try:
-            self._git.run("merge-base", "--is-ancestor", ancestor, commit)
-        except GitFailed as error:
-            # Exit code 1 without a word is a "no"; with words git could not find out.
-            if error.words:
-                raise NotFound(f"commit {ancestor[:12]} or {commit[:12]} is not known") from error
-            return False
-        return True
+        return is_ancestor(self._git, ancestor, commit)
 
     def commit(
         self,
