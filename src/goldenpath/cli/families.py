@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "new": "Start a model project that trains and serves as it is.",
         "adopt": "Start a project from a model that was trained elsewhere.",
         "check": "Check a project's declaration and report every fault.",
+        "statements": "List what people write, or fill in who approved it.",
         "data": "Compare a project's data with their pins, or pin them.",
         "build": "Train, evaluate, pack, attest and sign a release.",
         "image": "Build the container images of server and initializer.",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.register_sources import part_query as part_query
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
     from goldenpath.compose.audits.seen_report import seen_report as seen_report
+    from goldenpath.compose.audits.statement_desk import fill_heads as fill_heads
+    from goldenpath.compose.audits.statement_desk import statement_rows as statement_rows
     from goldenpath.compose.building import catalogue as catalogue
     from goldenpath.compose.building import data_cache as data_cache
     from goldenpath.compose.building import project_faults as project_faults
@@ -159,6 +161,7 @@ _PARTS = {
     "containers.imaging": ("ImageOptions", "make_base", "make_image", "move_pins"),
     "installation": ("self_verification",),
     "audits.seen_report": ("seen_report",),
+    "audits.statement_desk": ("fill_heads", "statement_rows"),
     "building": (
         "catalogue",
         "data_cache",

@@ -34,6 +34,7 @@ from goldenpath.project.spec import (
 from goldenpath.project.statements import (
     REQUIRED,
     THRESHOLDS,
+    RequiredStatement,
     StatementScene,
     required_statements,
     statement_faults,
@@ -104,18 +105,27 @@ def faults(
         if not (root / file).is_file():
             hint = lock_cure(root) if file == LOCK else ""
             result.append(Fault(file, "", "a file that uv can read", "no such file", hint))
+    written = statement_faults(root, _required(value), now, scene)
+    # Contract and limits are compared if they can be read, approved or not.
+    is_readable = all(each.file != THRESHOLDS or each.key in HEADER for each in written)
+    if is_readable and not result:
+        result.extend(limit_faults(_contract(value), _limited(root), THRESHOLDS))
+    return (*result, *written)
+
+
+def required_here(root: Path) -> tuple[RequiredStatement, ...]:
+    """Return the statements that the project asks of people. Raises as `read_declaration` does."""
+    return _required(_declaration(root))
+
+
+def _required(value: Mapping[str, object]) -> tuple[RequiredStatement, ...]:
     data = value.get("data")
     # An unknown tier is a fault already; the statements of every tier are checked all the same.
     tier: Tier = next((tier for tier in REQUIRED if tier == value.get("tier")), "low")
     # A model that was trained elsewhere is no data set, so it needs no datasheet.
     given = _mapping(_section(value, "training").get("given")).get("model")
     names = tuple(name for name in data if name != given) if isinstance(data, Mapping) else ()
-    written = statement_faults(root, required_statements(tier, names), now, scene)
-    # Contract and limits are compared if they can be read, approved or not.
-    is_readable = all(each.file != THRESHOLDS or each.key in HEADER for each in written)
-    if is_readable and not result:
-        result.extend(limit_faults(_contract(value), _limited(root), THRESHOLDS))
-    return (*result, *written)
+    return required_statements(tier, names)
 
 
 def warnings(root: Path) -> tuple[Fault, ...]:

@@ -1,5 +1,23 @@
 """The head of a statement: who answers for it, who approved it, when, and until when it holds."""
 
+import re
+from collections.abc import Mapping
+
 HEADER = ("owner", "approved_by", "approved_on", "review_by")
-FILL = "fill it in once that person has read the text, and commit it"
+FILL = (
+    "once that person has read the text, fill it in by goldenpath statements --owner NAME "
+    "--approved-by NAME, and commit it"
+)
 """The cure of an empty field of the head."""
+
+
+def with_head(text: str, head: Mapping[str, str]) -> str:
+    """Return a statement whose empty fields of the head are filled; what is written stays."""
+    # Below the front matter of Markdown, a line such as `owner:` is text.
+    is_markdown = text.startswith("---\n")
+    top, rule, body = text.partition("\n---\n") if is_markdown else (text, "", "")
+    for key, value in head.items():
+        top = re.sub(
+            rf"^{key}:[ \t]*(?:#.*)?$", f"{key}: {value}", top, count=1, flags=re.MULTILINE
+        )
+    return f"{top}{rule}{body}"
