@@ -15,6 +15,7 @@ from tests.audit.timeline.test_intent_index import processes
 from tests.drift.test_category_growth import bytes_held
 from tests.observe.test_growth import most_held
 from tests.oci.stores.test_layout import size_of_index
+from tests.serve.server.test_batch import most_in_between
 
 from bench.measurement import Measurement
 from goldenpath.observe.log.request_spans import RequestSpans
@@ -29,6 +30,7 @@ def run() -> Iterator[Measurement]:
     yield from _growth("spans that the check of the log keeps", 100_000, _spans)
     for place, work in enumerate(("read all commits", "index them", "say what is live", "follow")):
         yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
+    yield from _growth("rows of a large request while another waits", 1_000, _between)
     yield from _growth("bytes of the index for statements about a release", 3, _index)
     yield from _growth("bytes that drift holds for codes", 500, bytes_held, _NEARLY_LINEAR)
 
@@ -57,6 +59,11 @@ def _processes(place: int, commits: int) -> int:
 def _index(statements: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         return size_of_index(Path(folder), statements)
+
+
+def _between(rows: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return most_in_between(Path(folder), rows)
 
 
 def _spans(requests: int) -> int:

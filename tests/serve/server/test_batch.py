@@ -196,3 +196,82 @@ def test_a_fault_of_ours_leaves_no_caller_waiting(tmp_path: Path, seconds: float
     run(main)
     assert all(isinstance(fault, ZeroDivisionError) for fault in reported)
     assert reported
+
+
+class Paced(Watched):
+    """A model that takes 20 microseconds for each row."""
+
+    def predict(self, rows: Rows) -> Scores:
+        """Slowly, so that many rows are a slow batch."""
+        time.sleep(len(rows) * 20e-6)
+        return super().predict(rows)
+
+
+def most_in_between(folder: Path, count: int) -> int:
+    """The most rows of one large request that are scored while a small one of another waits."""
+    rows = [[float(number), 18.0 + number % 40, 0.0, 0.0] for number in range(count)]
+    model, between = Paced(), list[int]()
+
+    async def main() -> None:
+        async with running(folder, model) as server:
+            model.sizes.clear()
+            large = asyncio.create_task(server.ask(INFER, question(*rows)))
+            other = await server.connect()
+            while not model.sizes:
+                await asyncio.sleep(0)
+            for _ in range(5):
+                before = sum(model.sizes)
+                await other.send(request("POST", INFER, json.dumps(question(ROW)).encode()))
+                assert (await other.receive()).status == 200
+                assert not large.done()
+                between.append(sum(model.sizes) - before)
+            other.close()
+            scores = json.loads((await large).body)["outputs"][0]["data"]
+            exact = np.concatenate([linear_model().predict(np.array(rows[at : at + 64], np.float32))
+                                    for at in range(0, count, 64)])  # fmt: skip
+            assert np.array(scores, np.float32).tolist() == pytest.approx(exact.tolist(), abs=1e-6)
+
+    run(main)
+    assert len(records(folder / "spool")) == 6
+    return max(between)
+
+
+def test_a_larger_request_lets_others_wait_no_longer(tmp_path: Path) -> None:
+    few, many = most_in_between(tmp_path / "few", 2_000), most_in_between(tmp_path / "many", 8_000)
+
+    # A piece has 64 or 256 rows; a few can be scored before the small request is read.
+    assert few <= 1_024
+    assert many <= 1_024
+
+
+def test_large_requests_take_turns(tmp_path: Path) -> None:
+    model = Paced()
+    done: list[int] = []
+
+    async def main() -> None:
+        async with running(tmp_path, model) as server:
+
+            async def ask(count: int) -> None:
+                answer = await server.ask(INFER, question(*[ROW] * count))
+                assert answer.status == 200
+                done.append(count)
+
+            first = asyncio.create_task(ask(6_000))
+            while not model.sizes or max(model.sizes[-1:]) < 64:
+                await asyncio.sleep(0)
+            await asyncio.gather(first, ask(1_500))
+
+    run(main)
+    assert done == [1_500, 6_000]
+
+
+def test_a_failing_row_of_a_slow_batch_touches_its_own_request_alone(tmp_path: Path) -> None:
+    failing = [1.0, 66.0, 0.0, 0.0]
+    bodies = [question(*[ROW] * 700), question(*[ROW] * 699, failing), question(*[ROW] * 10)]
+
+    async def main() -> None:
+        async with running(tmp_path, Paced()) as server:
+            assert await _all(server, bodies) == [200, 500, 200]
+            assert server.reports == ["the model failed: 66"]
+
+    run(main)

@@ -9,22 +9,21 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic_ns, perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.errors import GoldenPathError
 from goldenpath.http.messages.exchange import Exchange, refuse
 from goldenpath.serve.model.model import Model, ModelApart, Rows, Scores
 from goldenpath.serve.protocol.inputs import InputRules, Refusal
 from goldenpath.serve.protocol.open_inference import Question
 from goldenpath.serve.server.answers import Answers, PendingRequest
 from goldenpath.serve.server.batch_call import BatchCall, deal
+from goldenpath.serve.server.model_calls import ModelCalls
 from goldenpath.serve.server.recorder import Recorder
-from goldenpath.serve.server.row_stack import first_row, joined, stacked
+from goldenpath.serve.server.row_stack import first_row, stacked
 
 ROWS_PER_CALL = 1024
 STEPS = (64, 256)
@@ -76,7 +75,6 @@ class Batcher:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._apart = model if isinstance(model, ModelApart) else None
-        self._model = model if not isinstance(model, ModelApart) else None
         self._rules = rules
         self._answers = answers
         self._recorder = recorder
@@ -86,10 +84,16 @@ class Batcher:
         self._rows_waiting = 0
         self._refused: list[PendingRequest] = []
         self._scheduled = False
-        self._thread: ThreadPoolExecutor | None = None
-        self._busy = False
+        self._calls: ModelCalls | None = None
+        if not isinstance(model, ModelApart):
+            self._calls = ModelCalls(
+                model, self._loop, step=ROWS_PER_CALL, report=report, wake=self._wake
+            )
+        self._rows_aside = 0
+        """Rows of slow batches, which are scored piece by piece."""
+        self._asked = False
+        """Whether a model in another process is at work."""
         self._pace = Pace()
-        self._step = ROWS_PER_CALL
         self._most = ROWS_PER_CALL
         self._names = _random_names()
         self._ended = 0
@@ -98,7 +102,7 @@ class Batcher:
     @property
     def is_idle(self) -> bool:
         """Whether no request waits or is being answered."""
-        return not (self._waiting or self._refused or self._busy)
+        return not (self._waiting or self._refused or self._asked or self._rows_aside)
 
     @property
     def is_available(self) -> bool:
@@ -112,17 +116,19 @@ class Batcher:
 
     def warm_up(self) -> None:
         """Call the model like real traffic. Raises `GoldenPathError` if that fails."""
-        if self._model is None:
+        if self._calls is None:
             return  # it has already answered in its own process
-        one = _time(self._model, self._rules.examples(1))
-        times = {rows: _time(self._model, self._rules.examples(rows)) for rows in STEPS}
+        model = self._calls.model
+        one = _time(model, self._rules.examples(1))
+        times = {rows: _time(model, self._rules.examples(rows)) for rows in STEPS}
         # Libraries vectorise in blocks, so that some sizes of a batch cost less for each row than
         # others.
-        self._step = min(STEPS, key=lambda rows: times[rows] / rows)
-        self._pace = Pace(one, max(0.0, times[self._step] - one) / self._step)
+        step = min(STEPS, key=lambda rows: times[rows] / rows)
+        self._pace = Pace(one, max(0.0, times[step] - one) / step)
         # Short calls stay in the loop: another thread would cost more than it saves.
         quick = self._pace.rows_in(SLOW)
-        self._most = min(ROWS_PER_CALL, quick) if quick >= self._step else ROWS_PER_CALL
+        self._most = min(ROWS_PER_CALL, quick) if quick >= step else ROWS_PER_CALL
+        self._calls.pace(step, quick)
 
     def ask(self, exchange: Exchange, question: Question) -> None:
         """Answer the question in this turn, or as soon as the model is free; see `settle`."""
@@ -158,8 +164,8 @@ class Batcher:
         """End the thread of slow calls, or the process of the model."""
         if self._apart is not None:
             self._apart.close()
-        if self._thread is not None:
-            self._thread.shutdown()
+        if self._calls is not None:
+            self._calls.close()
 
     def _is_alone(self) -> bool:
         waiting = self._waiting
@@ -169,6 +175,25 @@ class Batcher:
             and waiting[0].exchange.started - self._ended > GAP
         )
 
+    def _wake(self) -> None:
+        """Take a turn after a piece of a slow batch, or score the next piece."""
+        if self._waiting:
+            self._schedule()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Score the next piece of a slow batch, or else take a turn for what is left over."""
+        if self._rows_aside and self._calls is not None:
+            self._calls.go_on()
+        elif self._waiting and not self._asked:
+            self._schedule()
+
+    def _may_take(self) -> bool:
+        """Whether the model is free between two pieces, and not too many rows are set aside."""
+        is_scoring = self._calls is not None and self._calls.is_busy
+        return not (self._asked or is_scoring or self._rows_aside >= self._most_waiting)
+
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -177,8 +202,10 @@ class Batcher:
     def _turn(self) -> None:
         self._scheduled = False
         # Refusals need no model, so they do not wait for it.
-        if self._busy or not self._waiting:
+        if not self._waiting or ((self._asked or self._rows_aside) and not self._may_take()):
             self._finish([], 0)
+            if self._rows_aside:
+                self._go_on()
             return
         batch = self._take()
         try:
@@ -188,8 +215,8 @@ class Batcher:
             self._give_up(batch)
             raise
         finally:
-            if self._waiting and not self._busy:
-                self._schedule()
+            if self._waiting or self._rows_aside:
+                self._go_on()
 
     def _work_off(self, batch: list[PendingRequest]) -> None:
         rows = self._check(batch)
@@ -198,13 +225,13 @@ class Batcher:
             self._finish(batch, 0)
         elif self._apart is not None:
             self._ask_apart(self._apart, batch, accepted, rows)
-        elif self._model is None:
+        elif self._calls is None:
             raise ValueError("a batch without a model")
         elif self._pace.of(len(rows)) > SLOW:
-            self._call_aside(self._model, batch, accepted, rows)
+            self._call_aside(self._calls, batch, accepted, rows)
         else:
             start = monotonic_ns()
-            scores = self._predict(self._model, accepted, rows)
+            scores = self._calls.predict(accepted, rows)
             inference = monotonic_ns() - start
             deal(accepted, rows, scores, self._answers.rules)
             self._finish(batch, inference)
@@ -275,11 +302,11 @@ class Batcher:
         rows: Rows,
     ) -> None:
         """Ask a model in another process; its answer continues the turn."""
-        self._busy = True
+        self._asked = True
         start = monotonic_ns()
 
         def finished() -> None:
-            self._busy = False
+            self._asked = False
             if self._waiting:
                 self._schedule()
             try:
@@ -294,48 +321,26 @@ class Batcher:
         call.begin()
 
     def _call_aside(
-        self, model: Model, batch: list[PendingRequest], accepted: list[PendingRequest], rows: Rows
+        self,
+        calls: ModelCalls,
+        batch: list[PendingRequest],
+        accepted: list[PendingRequest],
+        rows: Rows,
     ) -> None:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._busy = True
-        start = monotonic_ns()
-        future = self._thread.submit(self._predict, model, accepted, rows)
+        """Let the batch be scored piece by piece; its last piece continues the turn."""
+        count = len(rows)
+        self._rows_aside += count
 
-        def come_back() -> None:
-            self._busy = False
-            if self._waiting:
-                self._schedule()
+        def finished(scores: Callable[[], Scores], inference: int) -> None:
+            self._rows_aside -= count
             try:
-                deal(accepted, rows, future.result(), self._answers.rules)
-                self._finish(batch, monotonic_ns() - start)
+                deal(accepted, rows, scores(), self._answers.rules)
+                self._finish(batch, inference)
             except Exception:
                 self._give_up(batch)
                 raise
 
-        def done(_: Future[Scores]) -> None:
-            self._loop.call_soon_threadsafe(come_back)
-
-        future.add_done_callback(done)
-
-    def _predict(self, model: Model, accepted: Sequence[PendingRequest], rows: Rows) -> Scores:
-        """Return the score of each row; NaN for every row of a request on which the model fails."""
-        try:
-            step = self._step
-            if len(rows) <= step:
-                return model.predict(rows)
-            starts = range(0, len(rows), step)
-            parts = [model.predict(rows[start : start + step]) for start in starts]
-            return np.concatenate(parts)
-        except GoldenPathError as error:
-            if len(accepted) == 1:
-                self._report(error.message)
-                return np.full(len(rows), np.nan, dtype=np.float32)
-        parts, start = [], 0
-        for ask in accepted:
-            parts.append(self._predict(model, [ask], rows[start : start + ask.rows]))
-            start += ask.rows
-        return joined(parts)
+        calls.begin(accepted, rows, finished)
 
     def _finish(self, batch: list[PendingRequest], inference: int) -> None:
         """Render and record the answers, and only then send them."""
