@@ -143,6 +143,23 @@ def document_faults(
     return _faults(lambda file: _from_release(documents.get(file)), required, now, (names, scene))
 
 
+def named_approvers(
+    documents: Mapping[str, bytes], required: tuple[RequiredStatement, ...]
+) -> Mapping[str, str]:
+    """Return whom each of the texts names as its approver, by file. That is text and no signature.
+
+    Texts that cannot be read, or name nobody, are left out.
+    """
+    named: dict[str, str] = {}
+    for name in dict.fromkeys(statement.file for statement in required):
+        with suppress(InvalidInput):
+            file = _read(lambda each: _from_release(documents.get(each)), name)
+            approver = None if file is None else file.values.get("approved_by")
+            if isinstance(approver, str) and approver:
+                named[name] = approver
+    return named
+
+
 def _faults(
     read: Callable[[str], str | None],
     required: tuple[RequiredStatement, ...],

@@ -27,6 +27,7 @@ from goldenpath.release.attest.statement import (
     SCAN,
     SIGNED,
     TEST_RESULT,
+    Statement,
 )
 from goldenpath.train.training_run import ColumnSummary, TrainingRun
 from tests.audit.made import (
@@ -216,6 +217,24 @@ def test_an_old_text_is_stale_and_an_own_approval_is_contradicted(bundle: Eviden
 
     assert of(old).field("1.3").status == "STALE"
     assert of(own).field("1.3").status == "CONTRADICTED"
+
+
+@pytest.mark.parametrize("decision", ["approve", "refuse"])
+def test_a_name_in_a_text_is_told_apart_from_a_signature(
+    bundle: EvidenceBundle, decision: str
+) -> None:
+    def note(made: EvidenceBundle) -> str:
+        return " ".join(proof.note for proof in of(made).field("1.3").proofs)
+
+    statement = Statement((bundle.digest,), APPROVAL, {"decision": decision})
+    given = SignedStatement(statement, "model-validator", Digest.of(b"given"), "person")
+    statements = (*bundle.verified.statements, given)
+    signed = replace(bundle, verified=replace(bundle.verified, statements=statements))
+
+    assert re.search(
+        r"approved by model-validator on 20[0-9-]+ \(no signature shows it\)", note(bundle)
+    )
+    assert ("signed an approval of this release" in note(signed)) is (decision == "approve")
 
 
 def test_thresholds_that_came_after_the_run_are_contradicted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from goldenpath.promote.platform.demands import StatementRules
 from goldenpath.promote.platform.platform import GATES as NAMES
 from goldenpath.promote.platform.platform import Platform, Stage, TrainingDemand
 from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
-from goldenpath.release.attest.statement import DATASET, Statement
+from goldenpath.release.attest.statement import APPROVAL, DATASET, WAIVER, Statement
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
 from goldenpath.train.evaluation.evaluation_rows import Rows, parse_rows, render_rows
@@ -290,6 +290,49 @@ def compared(changes: Mapping[str, tuple[str, str]], platform: Platform = COMPAR
         assert old.encode() in texts[path]
         texts[path] = texts[path].replace(old.encode(), new.encode())
     return judged("statements", evidence(documents=texts, platform=platform))
+
+
+NAMED = sorted(
+    {
+        line.partition(b":")[2].strip().decode()
+        for content in TEXTS.values()
+        for line in content.splitlines()
+        if line.startswith(b"approved_by:")
+    }
+)
+
+
+def by_person(name: str, decision: str = "approve", kind: str = APPROVAL) -> SignedStatement:
+    return signed(Statement((DIGEST,), kind, {"decision": decision}, NOW), name)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        (by_person("somebody-else"),),
+        (by_person(NAMED[0], "refuse"),),
+        (by_person(NAMED[0], kind=WAIVER),),
+        (replace(by_person(NAMED[0]), kind="machine"),),
+    ],
+    ids=["nobody", "somebody else", "a refusal", "a waiver", "a machine of that name"],
+)
+def test_a_name_in_a_text_is_not_called_an_approval(more: tuple[SignedStatement, ...]) -> None:
+    finding = judged("statements", evidence(verified=verified(good_run(), *more)))
+
+    assert finding.status == "pass"
+    assert (
+        f"that {', '.join(NAMED)} approved them is written there and not signed" in finding.message
+    )
+
+
+def test_who_signed_an_approval_of_the_release_signed_its_texts() -> None:
+    people = tuple(by_person(name) for name in NAMED)
+
+    finding = judged("statements", evidence(verified=verified(good_run(), *people)))
+
+    assert f"{', '.join(NAMED)} signed an approval of this release" in finding.message
+    assert "not signed" not in finding.message
 
 
 def test_statements_that_agree_with_what_is_signed_pass() -> None:

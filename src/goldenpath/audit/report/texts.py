@@ -17,6 +17,7 @@ from goldenpath.parsers.yaml_parser import parse_yaml, quote_yaml
 from goldenpath.project.claims.placeholders import NOT_FILLED, is_template_text, placeholder_in
 from goldenpath.project.statements import REQUIRED
 from goldenpath.project.text import MAX_TEXT
+from goldenpath.release.attest.statement import APPROVAL
 
 Standing = Literal["DECLARED", "STALE", "MISSING", "CONTRADICTED"]
 
@@ -112,7 +113,7 @@ def _judged(
     approver, since = header.get("approved_by", ""), header.get("approved_on", "")
     if not approver or not since:
         return Text(reference, "MISSING", body, f"written and approved by nobody, {who}", digest)
-    note = f"{who}, approved by {approver} on {since}"
+    note = f"{who}, approved by {approver} on {since} ({_signature(bundle, approver)})"
     if approver == owner:
         return Text(reference, "CONTRADICTED", body, f"{note}: the approver is the owner", digest)
     today = bundle.as_of[:10]
@@ -122,6 +123,17 @@ def _judged(
     if not review or review < today:
         return Text(reference, "STALE", body, f"{note}, to be reviewed by {review or '?'}", digest)
     return Text(reference, "DECLARED", body, f"{note}, to be reviewed by {review}", digest)
+
+
+def _signature(bundle: EvidenceBundle, approver: str) -> str:
+    """Return whether a signature shows the approval that a text names; a name there is text."""
+    is_signed = any(
+        each.signer == approver
+        and each.kind == "person"
+        and each.statement.predicate.get("decision") == "approve"
+        for each in bundle.of_type(APPROVAL)
+    )
+    return "who signed an approval of this release" if is_signed else "no signature shows it"
 
 
 def _parsed(name: str, content: bytes, section: str) -> tuple[Mapping[str, str], str]:

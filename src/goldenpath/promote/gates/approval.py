@@ -3,7 +3,7 @@
 Other bytes, another stage or new evidence need a new approval.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -218,6 +218,25 @@ def second_people(
     """Return the names of those who approved the evidence of a decision, before it or after it."""
     valid = _matching_approvals(decision, change, platform, at=at)
     return tuple(sorted({each.signer for each in valid}))
+
+
+def shown_approvers(verified: Verified, named: Mapping[str, str]) -> str:
+    """Return what signatures show about the approvers that texts of a release name, by file.
+
+    Anybody can write a name into a text. Who signed an approval of the release signed its digest,
+    and so every text in it.
+    """
+    signers = {
+        each.signer
+        for each in verified.of_type(APPROVAL)
+        if each.kind == "person" and each.statement.predicate.get("decision") == "approve"
+    }
+    names = set(named.values())
+    shown, unshown = sorted(names & signers), sorted(names - signers)
+    parts = [f"{', '.join(shown)} signed an approval of this release"] if shown else []
+    if unshown:
+        parts.append(f"that {', '.join(unshown)} approved them is written there and not signed")
+    return "; ".join(parts)
 
 
 def _is_before(approval: SignedStatement, moments: Sequence[datetime]) -> bool:

@@ -8,9 +8,10 @@ from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.statements import (
     StatementScene,
     document_faults,
+    named_approvers,
     required_statements,
 )
-from goldenpath.promote.gates.approval import Approvals
+from goldenpath.promote.gates.approval import Approvals, shown_approvers
 from goldenpath.promote.gates.champion import champion
 from goldenpath.promote.gates.data_gate import Data
 from goldenpath.promote.gates.declared_limits import declared_tier
@@ -213,7 +214,10 @@ class Statements:
             )
         numbers = ", ".join(dict.fromkeys(each.number for each in required))
         compared = "in date and agree with what is signed" if rules.compared else "in date"
-        return Finding(self.name, "pass", f"{numbers} of the tier {tier} ({source}) are {compared}")
+        message = f"{numbers} of the tier {tier} ({source}) are {compared}"
+        named = named_approvers(evidence.documents, required)
+        approved = shown_approvers(evidence.verified, named)
+        return Finding(self.name, "pass", f"{message}; {approved}" if approved else message)
 
 
 @dataclass(frozen=True, slots=True)
