@@ -39,6 +39,9 @@ PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 COMMAND_VARIABLE = "GOLDENPATH_SIGNING_COMMAND"
 """A command that signs with a KMS or HSM; then `GOLDENPATH_SIGNING_KEY` is its public key."""
 
+CHANGE_VARIABLE = "GOLDENPATH_CHANGE_COMMAND"
+"""A command that checks the ID of a change; it gets ID, stage and release as arguments."""
+
 BUILDER_VARIABLE = "GOLDENPATH_BUILDER"
 """`builder.id` of the provenance, as a policy names it; else that of a local machine."""
 

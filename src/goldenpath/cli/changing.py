@@ -115,6 +115,25 @@ def show_change(place: ActionContext, outcome: Outcome[PromotionIntent], output:
     show(change_record(outcome), "\n".join(lines), output)
 
 
+def note_change(change: str, stage: str, digest: Digest) -> None:
+    """Let the bank's command check the ID of a change, and note whether it did."""
+    checked = compose.check_change(change, stage, digest)
+    if checked:
+        note(checked)
+
+
+def end_promotion(
+    home: Home, place: ActionContext, outcome: Outcome[PromotionIntent], *, dry_run: bool
+) -> None:
+    """Leave the event of a promotion, or of its refusal, which ends the process."""
+    if outcome.deployment is None:
+        if not dry_run:
+            leave_event(home, "release.refused", place, "", details={"gates": list(outcome.closed)})
+        refuse(place)
+    if outcome.commit:
+        leave_change(home, "release.promoted", place, outcome)
+
+
 def refuse(place: ActionContext) -> None:
     """Report that the gates are closed, and exit with the code of a refusal."""
     note(f"{place.digest.short} was not let into {place.stage}")

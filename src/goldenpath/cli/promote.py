@@ -7,7 +7,7 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options, parse_criteria, parse_steps
-from goldenpath.cli.changing import ActionContext, leave_change, leave_event, refuse, show_change
+from goldenpath.cli.changing import ActionContext, end_promotion, note_change, show_change
 from goldenpath.cli.naming import stage_option
 from goldenpath.cli.output import Format, output_option, said_if_done
 from goldenpath.promote.manifests.desired import Rollout
@@ -27,6 +27,7 @@ from goldenpath.promote.workspace.stage_changes import promote
 @click.option("--criterion", "criteria", multiple=True, help="A limit for the judge: NAME=NUMBER.")
 @click.option("--reason", default="", help="Why, for the commit.")
 @click.option("--break-glass", default="", help="Why it cannot wait for approvals.")
+@click.option("--change", default="", help="The ID of the bank's change; some stages demand it.")
 @click.option("--dry-run", is_flag=True, help="Show findings and diff, and change nothing.")
 @identity_options
 @output_option
@@ -38,6 +39,7 @@ def verb(
     criteria: tuple[str, ...],
     reason: str,
     break_glass: str,
+    change: str,
     dry_run: bool,
     name: str | None,
     key: Path | None,
@@ -48,17 +50,13 @@ def verb(
     workspace = compose.workspace(home, compose.identity(name, key))
     rollout = Rollout(parse_steps(canary), parse_criteria(criteria), judge)
     digest = compose.release(home, reference)
+    note_change(change, stage, digest)
     with said_if_done(output):
         outcome = promote(
             workspace, digest, stage, rollout=rollout, reason=reason, break_glass=break_glass,
-            dry_run=dry_run,
+            change=change, dry_run=dry_run,
         )  # fmt: skip
     model = outcome.decision.model if outcome.decision is not None else ""
     place = ActionContext(workspace.acting.name, stage, model, digest)
     show_change(place, outcome, output)
-    if outcome.deployment is None:
-        if not dry_run:
-            leave_event(home, "release.refused", place, "", details={"gates": list(outcome.closed)})
-        refuse(place)
-    if outcome.commit:
-        leave_change(home, "release.promoted", place, outcome)
+    end_promotion(home, place, outcome, dry_run=dry_run)

@@ -17,6 +17,8 @@ from goldenpath.promote.manifests.desired import (
     slot_name,
 )
 from goldenpath.promote.manifests.object_names import length_refusal
+from goldenpath.promote.manifests.restrictions import is_change_id
+from goldenpath.promote.platform.platform import Stage
 from goldenpath.promote.repository.commit_message import CommitMessage
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.evidence.training_statements import origin_of
@@ -31,6 +33,8 @@ class PromotionWish:
     """The reason in the commit; if it is empty, a summary of the gates."""
     break_glass: str = ""
     """The reason for break-glass; empty for a regular promotion."""
+    change: str = ""
+    """The ID of the bank's change; some stages demand one."""
 
 
 def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
@@ -40,6 +44,7 @@ def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
     the stage is not in a state to accept a release.
     """
     stage, evidence = scene.stage, scene.evidence
+    require_change(stage.stage, wish.change)
     # First: a gate that has closed since is no reason to refuse what is done.
     _refuse_repeated(stage, evidence.digest, wish.rollout.steps[0])
     assessment = assessed(evidence, stage.stage, stage.now, wish.break_glass)
@@ -48,6 +53,18 @@ def promote(scene: ReleaseScene, wish: PromotionWish) -> StageChange | Declined:
     _require_free(stage)
     desired = deployment_with(stage, evidence.digest, wish.rollout.steps[0])
     return _change(scene, assessment, desired, wish)
+
+
+def require_change(stage: Stage, change: str) -> None:
+    """Raise `InvalidInput` if the stage demands a change that is not named, or it has no form."""
+    if change and not is_change_id(change):
+        raise InvalidInput(
+            f"{change[:80]!r} is no ID of a change: expected letters, digits and ._/#-, at most 64"
+        )
+    if stage.change_id and not change:
+        raise InvalidInput(
+            f"{stage.name} demands the ID of a change", hint="name it with --change ID"
+        )
 
 
 def deployment_with(scene: StageScene, digest: Digest, percent: int) -> Deployment:
@@ -127,6 +144,7 @@ def _change(
         previous=previous,
         approved_by=assessment.approved_by,
         break_glass=decision.break_glass,
+        change=wish.change,
     )
     return stage_change(stage, desired, placement, message, decision=decision)
 

@@ -4,6 +4,7 @@ The verbs refuse such a change at once. A commit by hand does not pass through t
 chain of commits is checked by the same rules, and nobody follows a commit that violates them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from goldenpath.promote.platform.break_glass import BreakGlass, may_use_break_gl
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Person
 
+_CHANGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,63}")
 SKEW = timedelta(minutes=15)
 """How far a break-glass record may begin after its commit was seen."""
 
@@ -83,6 +85,8 @@ class Step:
     time: datetime
     was_stable: Callable[[Digest], bool]
     """Whether a release was the stable one there before."""
+    change: str = ""
+    """The change of the bank that the commit names, by its trailer."""
 
     @property
     def name(self) -> str:
@@ -92,6 +96,8 @@ class Step:
 
 def refusal(step: Step, platform: Platform) -> str:
     """Return why the commit is refused; empty if it respects hold, freeze and break-glass."""
+    if step.stage.change_id and not is_change_id(step.change) and _enters(step, platform):
+        return f"brings a release into {step.name} without the trailer Change: ID"
     freeze = step.stage.frozen(step.time)
     is_restricted = is_marked(step.before.release) or is_marked(step.after.release)
     if freeze is None and not is_restricted:
@@ -138,6 +144,28 @@ def _move_refusal(
         end = _minutes(freeze.end)
         return f"moves {step.name}, and {step.stage.name} is frozen until {end}: {freeze.reason}"
     return _overdue_refusal(step, old)
+
+
+def is_change_id(text: str) -> bool:
+    """Whether a text can be the ID of a change: one word of at most 64 letters."""
+    return _CHANGE_ID.fullmatch(text) is not None
+
+
+def _enters(step: Step, platform: Platform) -> bool:
+    """Whether a release enters; an earlier stable one that no decision places goes back."""
+    before, after = (_deployment(step, each, platform) for each in (step.before, step.after))
+    if after is None:
+        return False  # removed, or unreadable and so not followed
+    known = set() if before is None else {slot.digest for slot in before.releases}
+    entered = [slot.digest for slot in after.releases if slot.digest not in known]
+    if not entered:
+        return False
+    try:
+        placed = None if step.after.release is None else parse_placement(step.after.release)
+    except InvalidInput:
+        return True
+    is_back = placed is not None and placed.decision is None and not placed.approvals
+    return not (is_back and all(map(step.was_stable, entered)))
 
 
 def _unknown_refusal(step: Step, platform: Platform, error: InvalidInput) -> str:

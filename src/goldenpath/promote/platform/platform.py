@@ -149,6 +149,8 @@ class Stage:
     """Where its alarms go, beside the audit log."""
     training: TrainingDemand | None = None
     """Whether the build must have trained the model itself. None: in the last stage it must."""
+    change_id: bool = False
+    """Whether a release enters only with the trailer `Change: ID` of a change of the bank."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -292,6 +294,7 @@ def _stage(table: Table, names: set[str]) -> Stage:
         stable_outage="refuse" if outage == "refuse" else "canary",
         alarms=read_channels(table.tables("alarm")),
         training=None if training is None else "any" if training == "any" else "observed",
+        change_id=table.flag("change-id"),
     )
     table.end()
     return stage
@@ -374,24 +377,22 @@ def _lines(platform: Platform) -> Iterator[str]:
 
 def _stage_lines(stage: Stage) -> Iterator[str]:
     yield from ("", "[[stage]]", f"name = {quoted(stage.name)}")
-    yield f"gates = {listed(stage.gates)}"
-    yield f"approvals = {stage.approvals}"
+    yield from (f"gates = {listed(stage.gates)}", f"approvals = {stage.approvals}")
     yield f"approver-roles = {listed(stage.approver_roles)}"
     yield f"soak = {quoted(duration_text(stage.soak))}"
     if stage.canary_refusals != "canary":
         yield f"canary-refusals = {quoted(stage.canary_refusals)}"
     if stage.training is not None:
         yield f"training = {quoted(stage.training)}"
+    yield from ["change-id = true"] if stage.change_id else []
     if stage.stable_outage != "canary":
         yield f"stable-outage = {quoted(stage.stable_outage)}"
     for freeze in stage.freezes:
         yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
         yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
-    if stage.break_glass is not None:
-        yield from ("", "[stage.break-glass]")
-        yield f"within = {quoted(duration_text(stage.break_glass.within))}"
-        yield f"approvals = {stage.break_glass.approvals}"
-        yield f"roles = {listed(stage.break_glass.roles)}"
-        yield f"overdue = {quoted(stage.break_glass.overdue)}"
+    if (rules := stage.break_glass) is not None:
+        yield from ("", "[stage.break-glass]", f"within = {quoted(duration_text(rules.within))}")
+        yield from (f"approvals = {rules.approvals}", f"roles = {listed(rules.roles)}")
+        yield f"overdue = {quoted(rules.overdue)}"
     yield from log_lines(stage.log)
     yield from channel_lines(stage.alarms)

@@ -15,7 +15,7 @@ BREAK_GLASS, BREAK_GLASS_UNTIL, CONFIRMS = (
     "Break-Glass-Confirmed",
 )
 PREVIOUS, SHARE, JUDGED = "Previous-Digest", "Traffic-Share", "Judged"
-NOT_KNOWN = "Not-Known"
+NOT_KNOWN, CHANGE = "Not-Known", "Change"
 RETIRE = "retire"
 """The action of a commit that ends a model in a stage."""
 
@@ -43,6 +43,8 @@ class CommitMessage:
     """The person who used break-glass, if the commit is the second person's."""
     not_known: tuple[str, ...] = ()
     """What could not be found out about who uses a model that is retired."""
+    change: str = ""
+    """The change of the bank that this belongs to; empty if none was named."""
 
     def render(self) -> str:
         """Return the message. A text by a person becomes one line, so it cannot forge a trailer."""
@@ -65,6 +67,7 @@ class CommitMessage:
             trailers.append((CONFIRMS, self.confirms))
         trailers += [(JUDGED, numbers) for numbers in self.judged]
         trailers += [(NOT_KNOWN, line) for line in self.not_known]
+        trailers += [(CHANGE, self.change)] if self.change else []
         trailers.append((REASON, _one_line(self.reason)))
         lines = "\n".join(f"{name}: {_one_line(value)}" for name, value in trailers)
         return f"{subject}\n\n{_one_line(self.reason)}\n\n{lines}\n"

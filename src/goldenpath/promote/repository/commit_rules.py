@@ -15,6 +15,7 @@ from goldenpath.promote.platform.demands import demonstration_refusal
 from goldenpath.promote.platform.model_limits import limit_refusal
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.commit import Commit
+from goldenpath.promote.repository.commit_message import CHANGE
 from goldenpath.promote.repository.countersign import check_alone, check_trust
 from goldenpath.promote.repository.worktree import Repository
 
@@ -123,7 +124,9 @@ def check_restrictions(
         def was_stable(digest: Digest, folder: str = folder) -> bool:
             return digest in stable_before(repository, parent, folder, platform)
 
-        step = Step(before, after, stage, model, signer, commit.time, was_stable)
+        step = Step(
+            before, after, stage, model, signer, commit.time, was_stable, commit.trailer(CHANGE)
+        )
         refused = refusal(step, platform)
         if refused:
             raise VerificationError(f"commit {commit.id[:12]} by {signer} {refused}", hint=TAKE_OUT)

@@ -103,16 +103,18 @@ def promote(
     rollout: Rollout | None = None,
     reason: str = "",
     break_glass: str = "",
+    change: str = "",
     dry_run: bool = False,
 ) -> Outcome[PromotionIntent]:
     """Bring `digest` into `stage`, as a canary if the first step is below 100.
 
-    `break_glass` is the reason for break-glass; empty for a regular promotion. A dry run shows what
-    would change. Raises `InvalidInput` if the stage is not in a state to accept a release.
+    `break_glass` is the reason for break-glass; empty for a regular promotion. `change` is the ID
+    of the bank's change. A dry run shows what would change. Raises `InvalidInput` if the stage is
+    not in a state to accept a release.
     """
     plan = rollout or Rollout(steps)
     check_steps(plan.steps, "--canary")
-    wish = PromotionWish(plan, reason, break_glass)
+    wish = PromotionWish(plan, reason, break_glass, change)
     return enact(
         workspace,
         lambda trusted: read_release(workspace, trusted, digest, stage, promotes=True),
