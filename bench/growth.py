@@ -15,6 +15,7 @@ from tests.audit.timeline.test_intent_index import processes
 from tests.drift.test_category_growth import bytes_held
 from tests.observe.test_growth import most_held
 from tests.oci.stores.test_layout import size_of_index
+from tests.release.evidence.test_leaks import looked_through
 from tests.serve.server.test_batch import most_in_between
 
 from bench.measurement import Measurement
@@ -32,6 +33,9 @@ def run() -> Iterator[Measurement]:
         yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
     yield from _growth("rows of a large request while another waits", 1_000, _between)
     yield from _growth("bytes of the index for statements about a release", 3, _index)
+    yield from _growth(
+        "bytes looked through for the lines of secrets", 100, looked_through, _NEARLY_LINEAR
+    )
     yield from _growth("bytes that drift holds for codes", 500, bytes_held, _NEARLY_LINEAR)
 
 

@@ -130,7 +130,10 @@ class LocalTarget:
     def observe(self) -> Mapping[str, Running]:
         """Return what runs now, by name."""
         self._advance(time.monotonic())
-        return {name: self._running(name) for name in self._deployments}
+        servers: dict[str, list[Key]] = {name: [] for name in self._deployments}
+        for key in self._servers:
+            servers.setdefault(key[0], []).append(key)
+        return {name: self._running(name, servers[name]) for name in self._deployments}
 
     def perform(self, action: Action) -> None:
         """Take over the desired state; `observe` reaches it step by step."""
@@ -194,7 +197,9 @@ class LocalTarget:
         for name, deployment in self._deployments.items():
             # A release is scaled to zero only after it has shown that it can become ready.
             is_ready = self._routed.get(name) == deployment and self._is_ready(name)
-            self._demand.ease(deployment, now, is_ready=is_ready and self._gateway.is_settled)
+            self._demand.ease(
+                deployment, now, is_ready=is_ready and self._gateway.has_settled(name)
+            )
         self._send_routes()
         self._retire(now)
 
@@ -336,16 +341,17 @@ class LocalTarget:
             self._report_all(server.tick(time.monotonic()))
         self._leaving = [server for server in self._leaving if not server.gone]
 
-    def _running(self, name: str) -> Running:
+    def _running(self, name: str, keys: Sequence[Key]) -> Running:
+        """Return how a deployment runs; `keys` are those of its servers."""
         deployment = self._deployments[name]
         if deployment.stopped:
             return Running(deployment, "stopped")
         servers = [
             self._servers[key]
-            for key in self._servers
-            if key[0] == name and any(_variant(slot) == key[1] for slot in deployment.slots)
+            for key in keys
+            if any(_variant(slot) == key[1] for slot in deployment.slots)
         ]
-        settled = self._routed.get(name) == deployment and self._gateway.is_settled
+        settled = self._routed.get(name) == deployment and self._gateway.has_settled(name)
         cold = self._demand.cold_starts(name)
         failing = [server for server in servers if server.failures and not server.address]
         if failing:

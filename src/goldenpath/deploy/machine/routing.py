@@ -1,6 +1,6 @@
 """The gateway process as the local target sees it: it is sent routing tables and confirms them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,10 @@ class Gateway:
         self._demand = demand
         self._faults = faults
         self._starts = 0
+        self._begun = 0
+        """The first generation that the running gateway was sent."""
+        self._changed: dict[str, int] = {}
+        """By deployment: the first generation with its route as it is now."""
         self._routes: tuple[Route, ...] = ()
         self._pending: tuple[str, ...] | None = ()
         self._reported: dict[str, tuple[RouteSlot, ...]] = {}
@@ -60,6 +64,10 @@ class Gateway:
     def is_settled(self) -> bool:
         """Whether the gateway applied the newest table."""
         return self.applied == self.generation
+
+    def has_settled(self, name: str) -> bool:
+        """Whether the gateway applied the route of a deployment as it is now."""
+        return self.applied >= max(self._begun, self._changed.get(name, 0))
 
     def tick(self, now: float) -> None:
         """Handle messages of the gateway; send the table to one that was restarted."""
@@ -80,6 +88,7 @@ class Gateway:
         if self.sidecar.starts != self._starts:
             self._starts = self.sidecar.starts
             self._publish()
+            self._begun = self.generation
 
     def _write_refusals(self, refused: object) -> None:
         write = partial(write_refusals, refused, self._refusals)
@@ -88,8 +97,13 @@ class Gateway:
     def send(self, routes: tuple[Route, ...], pending: tuple[str, ...] | None) -> None:
         """Send a table if it differs from the last one."""
         if (routes, pending) != (self._routes, self._pending):
+            before, after = _by_name(self._routes), _by_name(routes)
             self._routes, self._pending = routes, pending
             self._publish()
+            for name in {*before, *after}:
+                if before.get(name) != after.get(name):
+                    self._changed[name] = self.generation
+            self._changed = {name: each for name, each in self._changed.items() if name in after}
 
     def _launch(self) -> GatewayLaunch:
         # A restarted gateway must listen where its clients know it.
@@ -104,7 +118,7 @@ class Gateway:
         """Report weights that are in force now. The restart of a replica does not change them."""
         if not self.is_settled:
             return
-        now = {f"{route.stage}/{route.model}": route for route in self._routes}
+        now = _by_name(self._routes)
         for name in sorted({*now, *self._reported}):
             route = now.get(name)
             slots = tuple(
@@ -117,6 +131,10 @@ class Gateway:
                 self._reported[name] = slots
                 stage, _, model = name.partition("/")
                 self._report(RouteChanged(stage, model, slots))
+
+
+def _by_name(routes: Iterable[Route]) -> dict[str, Route]:
+    return {f"{route.stage}/{route.model}": route for route in routes}
 
 
 def tally_numbers(tallies: Mapping[str, JsonValue]) -> dict[str, dict[str, int | list[int]]]:

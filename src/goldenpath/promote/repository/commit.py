@@ -121,13 +121,13 @@ def parse_trailers(message: str) -> Mapping[str, tuple[str, ...]]:
     paragraphs = re.split(r"\n[ \t]*\n", message.strip("\n"))
     if len(paragraphs) < 2:
         return _NONE
-    result: dict[str, tuple[str, ...]] = {}
+    result: dict[str, list[str]] = {}
     for line in paragraphs[-1].split("\n"):
         trailer = _TRAILER.fullmatch(line)
         if trailer is None:
             return _NONE
-        result[trailer[1]] = (*result.get(trailer[1], ()), trailer[2].strip())
-    return MappingProxyType(result)
+        result.setdefault(trailer[1], []).append(trailer[2].strip())
+    return MappingProxyType({name: tuple(values) for name, values in result.items()})
 
 
 def _identity(value: str, commit: str) -> tuple[str, datetime]:
