@@ -16,6 +16,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
 from goldenpath.home import HOME_VARIABLE
+from goldenpath.parsers.shown_text import shown_text
 from goldenpath.settings import DEBUG_VARIABLE
 
 INTERRUPTED = 130
@@ -117,9 +118,9 @@ def _bug(error: Exception) -> GoldenPathError:
 
 def _say(error: GoldenPathError) -> int:
     _give_up_output()
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(shown_text(f"error: {error.message}"), err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(shown_text(f"hint: {error.hint}"), err=True)
     return error.exit_code
 
 

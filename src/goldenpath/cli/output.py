@@ -11,6 +11,7 @@ import click
 from goldenpath.digest import Digest
 from goldenpath.errors import AlreadyDone
 from goldenpath.files import NO_SPACE
+from goldenpath.parsers.shown_text import shown_text
 
 Format = Literal["text", "json"]
 
@@ -31,7 +32,7 @@ def show(record: object, text: str, output: Format) -> None:
         encoded = msgspec.json.encode(_plain(record), enc_hook=str)
         click.echo(msgspec.json.format(encoded, indent=2))
     else:
-        click.echo(text)
+        click.echo(shown_text(text))
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def said_if_done(output: Format) -> Iterator[None]:
 def note(message: str) -> None:
     """Print a note for the person who watches. A full disk loses it."""
     try:
-        click.echo(message, err=True)
+        click.echo(shown_text(message), err=True)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise

@@ -43,3 +43,20 @@ def test_a_malformed_placement_is_refused(old: str, new: str, said: str) -> None
 
     with pytest.raises(InvalidInput, match=said):
         parse_placement(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "hold"),
+    [
+        ("an incident", "an incident"),
+        ("an incident\n  approved by validator", "an incident approved by validator"),
+        ("\x1b[2Kall is well", "[2Kall is well"),
+        ("\u200b", "no text that can be shown"),
+        (" \t ", "no text that can be shown"),
+        ("", ""),
+    ],
+)
+def test_a_reason_is_one_line_and_no_hold_becomes_invisible(text: str, hold: str) -> None:
+    content = render_placement(dataclasses.replace(PLACEMENT, hold=text))
+
+    assert parse_placement(content).hold == hold

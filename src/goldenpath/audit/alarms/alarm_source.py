@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pyarrow import ArrowException
 
 from goldenpath.audit.alarms.decision_effect import decision_effect
-from goldenpath.audit.alarms.notice import MOST_TEXT, Notice, NoticeState, one_line
+from goldenpath.audit.alarms.notice import MOST_TEXT, Notice, NoticeState
 from goldenpath.audit.alarms.surroundings import changes_near
 from goldenpath.audit.events.event import Event
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
 from goldenpath.observe.drift.findings import MONITOR, DriftFinding, load
+from goldenpath.parsers.shown_text import one_line
 from goldenpath.promote.platform.alarm_rules import ModelOwner, owner_of
 
 _MOST_NAMES = 20

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from goldenpath.audit.alarms.notice import TITLES, Notice, notice_text, one_line
+from goldenpath.audit.alarms.notice import TITLES, Notice, notice_text
+from goldenpath.parsers.shown_text import one_line
 from goldenpath.times import timestamp
 
 PATH = "/api/v2/alerts"

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from goldenpath.parsers.shown_text import one_line
+
 NoticeState = Literal["open", "resolved", "closed"]
 MOST_TEXT = 4_000
 """Letters of the longest text in a notice. The finding itself has the rest."""
@@ -75,12 +77,6 @@ class Notice(msgspec.Struct, frozen=True):
         """One line: state, deployment, kind and features."""
         about = f" in {', '.join(self.features[:3])}" if self.features else ""
         return one_line(f"[{self.state}] {self.where}: {TITLES.get(self.kind, self.kind)}{about}")
-
-
-def one_line(text: str, most: int = 200) -> str:
-    """Return the text as one line without control characters, shortened to `most` letters."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 
 def notice_text(notice: Notice) -> str:

@@ -7,6 +7,7 @@ traffic or leaves, a hold begins or ends. Every other field of every file needs 
 does the removal of a deployment or the change of its form.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,9 @@ from goldenpath.promote.manifests.routed_services import ROUTE_FILE
 from goldenpath.promote.manifests.single_service import CONTAINER, STABLE
 from goldenpath.promote.platform.platform import Platform, Stage
 
+_STATE = re.compile(r"[a-z][a-z ]{0,39}")
+"""A state of the judge, such as `too few answers`."""
+_MOST_STATES = 8
 _FREE_ANNOTATIONS = {*ANNOTATIONS, STABLE}
 _FREE_PREDICTOR = {
     "name", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent",
@@ -112,8 +116,7 @@ def _machine_moves(
 ) -> Iterator[tuple[list[tuple[Digest, int]], Placement]]:
     """Yield every state that the machine may commit next: shares by digest, and release file."""
     shares = [(slot.digest, slot.percent) for slot in old.slots]
-    noted = becomes.judged[-1:]
-    yield shares, replace(was, judged=(*was.judged, *noted))
+    yield shares, _noted(was, becomes)
     stable, canary = old.slots[0], old.slots[-1]
     if len(old.slots) > 1:
         for percent in {each for each in was.rollout.steps if each > canary.percent}:
@@ -124,6 +127,18 @@ def _machine_moves(
         after = was.gone_back(back_to, canary.digest)
         yield [(back_to, 100)], after
         yield [(back_to, 100)], replace(after, rolled_back=None)
+
+
+def _noted(was: Placement, becomes: Placement) -> Placement:
+    """Return the release file with one more state in which the judge holds the canary.
+
+    It is a few plain words, each state once: the file is no place for other texts.
+    """
+    new = becomes.judged[-1:]
+    is_new = not set(new) & set(was.judged) and len(was.judged) < _MOST_STATES
+    if not is_new or not all(_STATE.fullmatch(each) for each in new):
+        return was
+    return replace(was, judged=(*was.judged, *new))
 
 
 def _other_fields(step: FileStep, old: Deployment | None, new: Deployment) -> str:
@@ -236,8 +251,7 @@ def _record_refusal(
     confirmed = replace(was, break_glass=None, approvals=is_.approvals)
     grows = is_.approvals[: len(was.approvals)] == was.approvals
     ends = was.break_glass is not None and len(is_.approvals) == len(was.approvals) + 1 and grows
-    noted = replace(was, judged=(*was.judged, *is_.judged[-1:]))
-    if is_ in (replace(was, hold=is_.hold), noted) or (ends and is_ == confirmed):
+    if is_ in (replace(was, hold=is_.hold), _noted(was, is_)) or (ends and is_ == confirmed):
         return ""
     return f"rewrites the record of {step.name}"
 

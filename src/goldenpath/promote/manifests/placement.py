@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.shown_text import one_line
 from goldenpath.parsers.typed import typed
 from goldenpath.parsers.yaml_parser import parse_yaml, render_yaml
 from goldenpath.promote.manifests.desired import Placement, Rollout
@@ -15,6 +16,8 @@ from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.release.attest.statement import parse_time
 
+_MOST_TEXT = 2000
+"""Letters of a reason that are read: it is shown on every page about its deployment."""
 _Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z", title="a digest sha256:…")]
 
 
@@ -88,7 +91,7 @@ def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
         ),
         approvals=tuple(map(Digest, file.approvals)),
         decision=_digest(file.decision),
-        hold=file.hold,
+        hold=_reason(file.hold),
         judged=file.judged,
         break_glass=_break_glass(file.break_glass),
     )
@@ -117,7 +120,17 @@ def _digest(text: str | None) -> Digest | None:
     return None if text is None else Digest(text)
 
 
+def _reason(text: str) -> str:
+    """Return a text for one line of a page. A hold without visible letters is a hold, too."""
+    return one_line(text, _MOST_TEXT) or (text and "no text that can be shown")
+
+
 def _break_glass(record: _BreakGlass | None) -> BreakGlass | None:
     if record is None:
         return None
-    return BreakGlass(record.by, record.reason, parse_time(record.since), parse_time(record.until))
+    return BreakGlass(
+        _reason(record.by),
+        _reason(record.reason),
+        parse_time(record.since),
+        parse_time(record.until),
+    )
