@@ -14,6 +14,7 @@ import pytest
 from tests.audit.timeline.test_intent_index import processes
 from tests.drift.test_category_growth import bytes_held
 from tests.observe.test_growth import most_held
+from tests.observe.test_id_filters import files_read
 from tests.oci.stores.test_layout import size_of_index
 from tests.release.evidence.test_leaks import looked_through
 from tests.serve.server.test_batch import most_in_between
@@ -31,6 +32,7 @@ def run() -> Iterator[Measurement]:
     yield from _growth("spans that the check of the log keeps", 100_000, _spans)
     for place, work in enumerate(("read all commits", "index them", "say what is live", "follow")):
         yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
+    yield from _growth("segments read to find a prediction", 10, _segments)
     yield from _growth("rows of a large request while another waits", 1_000, _between)
     yield from _growth("bytes of the index for statements about a release", 3, _index)
     yield from _growth(
@@ -68,6 +70,11 @@ def _index(statements: int) -> int:
 def _between(rows: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         return most_in_between(Path(folder), rows)
+
+
+def _segments(count: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return files_read(Path(folder), count)
 
 
 def _spans(requests: int) -> int:

@@ -99,6 +99,11 @@ class Home:
         return self.root / "predictions"
 
     @property
+    def prediction_filters(self) -> Path:
+        """Hashes of the prediction ids of each segment, derived from the log; safe to delete."""
+        return self.root / "trace.db"
+
+    @property
     def spool(self) -> Path:
         """Records that model servers wrote and that are not in the sealed log yet."""
         return self.root / "spool"

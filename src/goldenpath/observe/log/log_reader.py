@@ -1,7 +1,8 @@
 """The reader of the prediction log: one prediction by id, or many by model, stage and time."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
+from goldenpath.observe.id_filters import IdFilters
 from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
 from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
@@ -109,23 +111,41 @@ def locate_prediction(home: Home, prediction_id: str) -> tuple[Path, int]:
     returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
     """
     names = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
+    paths = [*reversed(list(checkpoints(home.predictions)))]
+    filters = IdFilters(home.prediction_filters, home.predictions)
+    with closing(filters.candidates(paths, prediction_id, _ids_of)) as likely:
+        found = _located(likely, names)
+    # A "no" rests on the log alone, and not on hashes that may be damaged.
+    found = found or _located(paths, names)
+    if found is None:
+        raise NotFound(
+            f"prediction {prediction_id} is not in the sealed log",
+            hint="an answer is sealed some seconds after it was given, while `goldenpath up` runs",
+        )
+    return found
+
+
+def _ids_of(checkpoint: Path) -> list[str]:
+    table = table_of(checkpoint)
+    if not table.exists():
+        return []
+    ids = pq.read_table(table, columns=["prediction_id"])["prediction_id"].to_pylist()
+    return [str(each) for each in ids]
+
+
+def _located(paths: Iterable[Path], names: Sequence[str]) -> tuple[Path, int] | None:
+    """Return the first segment with one of the ids, and its place; a live answer before shadows."""
     shadow: tuple[Path, int] | None = None
-    for path in reversed(list(checkpoints(home.predictions))):
+    for path in paths:
         if not table_of(path).exists():
             continue  # expired, or missing: `log check` tells which
         table = pq.read_table(table_of(path), columns=["prediction_id", "decisive"])
-        places = [pc.index(table["prediction_id"], value).as_py() for value in names]
-        place_of = max(places)
+        place_of = max(pc.index(table["prediction_id"], value).as_py() for value in names)
         if place_of >= 0 and table["decisive"][place_of].as_py():
             return path, place_of
         if place_of >= 0:
             shadow = path, place_of
-    if shadow is not None:
-        return shadow
-    raise NotFound(
-        f"prediction {prediction_id} is not in the sealed log",
-        hint="an answer is sealed some seconds after it was given, while `goldenpath up` runs",
-    )
+    return shadow
 
 
 def _prediction(home: Home, path: Path, place: int) -> Prediction:
