@@ -62,6 +62,13 @@ QUESTIONS = (
         lambda r: r[0]["shares"][0]["digest"] == r[0]["intent"]["slots"][0]["digest"],
     ),
     Question(5, "why was this person declined", "trace {prediction}", lambda r: bool(r)),
+    Question(
+        6, "would it answer the same today",
+        "replay {prediction} --reason 'an audit' --as validator --key {folder}/validator",
+        # The model of this home is no graph: what cannot be replayed has a cause, and is no "yes".
+        lambda r: r["answers"][0]["causes"] and "equal" not in r["counts"],
+        code=7, changes=True,
+    ),
     Question(7, "which data trained it", REPORT, field("2.13")),
     Question(8, "did nobody alter it", "verify {release}", lambda r: "findings" in r),
     Question(9, "did test data leak", REPORT, field("2.22")),
@@ -104,7 +111,7 @@ QUESTIONS = (
         lambda r: {"PROVEN", "MISSING", "DECLARED"} <= set(r["counts"]),
     ),
 )  # fmt: skip
-MISSING: Mapping[int, str] = {6: "replay"}
+MISSING: Mapping[int, str] = {}
 """Questions whose command is not there yet, by number."""
 
 
