@@ -1,0 +1,70 @@
+"""A run that SIGKILL ends is continued: no row is lost, none is twice, written parts stay."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from goldenpath.serve.table.batch_scoring import ScoreOptions, score_table
+from tests.serve.table.test_batch_scoring import CONTRACT, Server
+from tests.sizes import at_size
+
+ROWS, PART = 1_000, 100
+_PROGRAM = """
+import sys, time
+from pathlib import Path
+from goldenpath.serve.table.batch_scoring import ScoreOptions, score_table
+from tests.serve.table.test_batch_scoring import CONTRACT, Server
+
+server = Server()
+
+def slow(calls):
+    time.sleep(0.02)
+    return server(calls)
+
+wish = ScoreOptions(Path(sys.argv[1]), Path(sys.argv[2]), part_rows=100, batch_rows=50)
+score_table("dev/it", CONTRACT, wish, slow, report=print)
+"""
+
+
+def _killed(folder: Path, parts: int) -> int:
+    """Run the scoring in a process, and kill it once so many parts are there. Returns them."""
+    wish = (str(folder / "rows.parquet"), str(folder / "out.parquet"))
+    written = folder / "out.parquet.parts"
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, *wish],
+        stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while len([*written.glob("0*.parquet")]) < parts and time.monotonic() < deadline:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(20) == -signal.SIGKILL, "it ended before it was killed"
+    return len([*written.glob("0*.parquet")])
+
+
+@pytest.mark.parametrize("parts", range(1, at_size(2, 7)))
+def test_a_run_goes_on_after_sigkill(tmp_path: Path, parts: int) -> None:
+    values = [float(row % 100) for row in range(ROWS)]
+    pq.write_table(pa.table({"x": values}), tmp_path / "rows.parquet")
+    done = _killed(tmp_path, parts)
+    assert not (tmp_path / "out.parquet").exists()
+    server = Server()
+
+    wish = ScoreOptions(
+        tmp_path / "rows.parquet", tmp_path / "out.parquet", part_rows=PART, batch_rows=50
+    )
+    result = score_table("dev/it", CONTRACT, wish, server, report=lambda _: None)
+
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert (result.rows, result.resumed) == (ROWS, done * PART)
+    assert len(server.asked) == ROWS - done * PART, "a part that was written is not asked for again"
+    assert table["row"].to_pylist() == [*range(ROWS)]
+    assert [round(score * 100) for score in table["score"].to_pylist()] == [int(v) for v in values]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
