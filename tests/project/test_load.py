@@ -114,6 +114,48 @@ def test_a_category_needs_one_label_for_each_code_or_none(project: Path) -> None
     assert _keys(faults(project, NOW)) == ["contract.features[2].labels"]
 
 
+VECTOR = """
+[[contract.features]]
+name = "face"
+kind = "vector"
+length = 2
+minimum = -1
+maximum = 1
+
+[[contract.features]]
+name = "opened"
+kind = "timestamp"
+
+"""
+
+
+def test_vectors_and_times_are_declared_once_and_become_numbers(project: Path) -> None:
+    _edit(project, "[[contract.features]]", VECTOR + "[[contract.features]]")
+
+    assert faults(project, NOW) == ()
+    first, second, day, *_ = load_project(project).contract.features
+    assert (first.name, second.name, day.name) == ("face_0", "face_1", "opened_days")
+    assert (first.minimum, first.part_of, day.part) == (-1, "face", "days")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("length = 2\n", "", "contract.features[0].length"),
+        ("length = 2", "length = 1", "contract.features[0].length"),
+        ("length = 2", "length = 1025", "contract.features[0].length"),
+        ('kind = "timestamp"', 'kind = "timestamp"\nwhole = true', "contract.features[1].whole"),
+        ('name = "opened"', 'name = "face"', "contract.features[1].name"),
+    ],
+)
+def test_a_vector_or_time_of_another_form_is_a_fault(
+    project: Path, old: str, new: str, key: str
+) -> None:
+    _edit(project, "[[contract.features]]", VECTOR.replace(old, new) + "[[contract.features]]")
+
+    assert _keys(faults(project, NOW)) == [key]
+
+
 def test_the_number_of_each_text_of_a_category_is_noted(project: Path) -> None:
     assert notes(project) == ()
     texts = 'categories = ["none", "school", "high", "3", "4", "5", "6"]\n'

@@ -40,6 +40,7 @@ from goldenpath.project.statements import (
     statement_faults,
 )
 from goldenpath.project.task.category_cost import code_notes, text_notes
+from goldenpath.project.task.feature_parts import expanded, part_faults
 from goldenpath.project.task.metric_names import limit_faults, limit_warnings
 from goldenpath.project.task.task_faults import with_text_codes
 from goldenpath.project.text import parse_statement, read_text
@@ -204,6 +205,7 @@ def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> 
     malformed = {fault.key.split(".")[0].split("[")[0] for fault in violations}
     if "contract" not in malformed:
         contract = _contract(value)
+        yield from part_faults(_section(value, "contract").get("features"))
         yield from contract_faults(contract)
         if contract.python is not None:
             yield from entry_faults(root, contract.python.entry, "contract.python.entry")
@@ -260,7 +262,9 @@ def _contract(value: Mapping[str, object]) -> Contract:
     section = {"monitor": {}, "decision": None, **given, "name": value.get("name", "")}
     features = given.get("features")
     if isinstance(features, list):
-        section["features"] = [with_text_codes(_mapping(feature)) for feature in features]
+        section["features"] = [
+            with_text_codes(part) for feature in features for part in expanded(_mapping(feature))
+        ]
     return _convert(section, Contract)
 
 

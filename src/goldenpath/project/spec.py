@@ -13,6 +13,7 @@ from goldenpath.project.number_text import number_text
 Tier = Literal["low", "material", "high"]
 TaskKind = Literal["probability", "classes", "value"]
 FeatureKind = Literal["number", "category"]
+FeaturePart = Literal["", "element", "days", "seconds"]
 Scalar = bool | int | float | str
 SourceKind = Literal["local", "dvc", "oci", "url"]
 
@@ -48,6 +49,10 @@ class Feature:
     """Rising bounds that cut a number into slices. Metrics and the canary judge look at each."""
     whole: bool = False
     """Whether a number has to be whole. A graph may then take it as an integer."""
+    part_of: str = ""
+    """Name of the declared vector or timestamp that this number is a part of; empty for none."""
+    part: FeaturePart = ""
+    """Which part it is."""
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from goldenpath.http.client import Call, ServerAddress, TimedReply, post_all
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.answer_rules import AnswerRules
+from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.serve.table.table_rows import given_numbers
 from goldenpath.train.data.table_file import batches
 
@@ -93,7 +94,8 @@ def read_rows(path: Path, contract: Contract, subject: str, limit: int | None) -
     import pyarrow as pa
 
     features = [feature.name for feature in contract.features]
-    columns = [*features, *([subject] if subject and subject not in features else [])]
+    declared = declared_names(contract)
+    columns = [*declared, *([subject] if subject and subject not in declared else [])]
     parts: list[Rows] = []
     names: list[str] = []
     count = 0

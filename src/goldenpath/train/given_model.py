@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from goldenpath.errors import InvalidInput
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import EVALUATION, REFERENCE, GivenModel, Project
+from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.train.data.dataset import table_of
 from goldenpath.train.data.table_file import Column
 from goldenpath.train.training_run import GivenMaterial
@@ -157,8 +158,8 @@ def _columns(project: Project, given: GivenModel, time: str) -> Iterator[tuple[s
         yield SCORE, given.score
     if time:
         yield TIME, time
-    for feature in project.contract.features:
-        yield feature.name, feature.name
+    for name in declared_names(project.contract):
+        yield name, name
     for name in project.slices:
         yield name, name
 

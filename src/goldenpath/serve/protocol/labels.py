@@ -1,4 +1,4 @@
-"""Labels: texts that callers may send instead of codes.
+"""What callers may send instead of single numbers: labels, vectors as lists, and times as texts.
 
 A text becomes its code before the input rules check it, column by column. An unknown text is
 refused like a number out of range: with column, row and expected values. The record does not
@@ -15,6 +15,11 @@ import numpy as np
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
+from goldenpath.project.task.feature_parts import (
+    EXPECTED_MOMENT,
+    DeclaredFeature,
+    moment_numbers,
+)
 from goldenpath.serve.model.model import Doubles
 from goldenpath.serve.protocol.inputs import Refusal, Unfit, ValueFault, expectation
 
@@ -24,6 +29,8 @@ MOST_SHOWN = 40
 
 Given = int | float | str | None
 """A value as a caller may send it; None and an empty text mean a missing value."""
+GivenPart = Given | list[float | None]
+"""A value of a row: one number or text, or the numbers of a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +124,61 @@ def texts_in(name: str, raw: bytes, count: int) -> list[str]:
             "length in four bytes"
         )
     return texts
+
+
+def moments(name: str, texts: Sequence[object]) -> Doubles:
+    """Return day and second of each time, NaN for a missing one. Raises `Unfit` for others."""
+    numbers = np.full((len(texts), 2), nan)
+    for row, text in enumerate(texts):
+        if text is not None and text != "":
+            numbers[row] = _moment(name, row, text, len(texts))
+    return numbers
+
+
+def flat_row(
+    row: Mapping[str, GivenPart], declared: Sequence[DeclaredFeature], place: int, rows: int
+) -> list[Given]:
+    """Return the values of a row, one for each column of the model's input.
+
+    Raises `Unfit` for a vector of another length, and for a text that is no time.
+    """
+    flat: list[Given] = []
+    for feature in declared:
+        value = row.get(feature.name)
+        if value is None:
+            flat += [None] * feature.width
+        elif feature.part == "days":
+            flat += [*_moment(feature.name, place, value, rows)]
+        elif feature.part == "element":
+            flat += _vector(feature, value, place, rows)
+        elif isinstance(value, list):
+            raise _unfit(feature.name, place, rows, "one value", f"{len(value)} in a list")
+        else:
+            flat.append(value)
+    return flat
+
+
+def _vector(feature: DeclaredFeature, value: object, place: int, rows: int) -> list[Given]:
+    expected = f"a list of {feature.width} numbers"
+    if not isinstance(value, list):
+        raise _unfit(feature.name, place, rows, expected, repr(value)[:MOST_SHOWN])
+    if len(value) != feature.width:
+        raise _unfit(feature.name, place, rows, expected, f"{len(value)} numbers")
+    return value
+
+
+def _moment(name: str, place: int, value: object, rows: int) -> tuple[float, float]:
+    try:
+        return moment_numbers(value) if isinstance(value, str) else _refused(value)
+    except ValueError as error:
+        shown = repr(value)[:MOST_SHOWN]
+        raise _unfit(name, place, rows, EXPECTED_MOMENT, shown) from error
+
+
+def _refused(value: object) -> tuple[float, float]:
+    raise ValueError(value)
+
+
+def _unfit(name: str, row: int, rows: int, expected: str, got: str) -> Unfit:
+    note = f"row {row}, column {name}: expected {expected}"
+    return Unfit(Refusal(422, f"{note}, got {got}", note, rows, (ValueFault(name, "range", 1),)))

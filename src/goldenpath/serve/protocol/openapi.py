@@ -7,6 +7,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.task.answer_rules import AnswerRules
+from goldenpath.project.task.feature_parts import DeclaredFeature, declared_features
 from goldenpath.serve.protocol.open_inference import MOST_SUBJECT
 from goldenpath.serve.protocol.release_identity import outputs_of
 from goldenpath.serve.protocol.request_context import Oversight
@@ -113,8 +114,12 @@ def _decision(contract: Contract) -> Schema:
 
 
 def _infer_request(contract: Contract) -> Schema:
-    names: list[JsonValue] = [contract.input_tensor, *(f.name for f in contract.features)]
-    has_labels = any(feature.labels or feature.texts for feature in contract.features)
+    declared = declared_features(contract)
+    own = dict.fromkeys((*(f.name for f in contract.features), *(each.name for each in declared)))
+    names: list[JsonValue] = [contract.input_tensor, *own]
+    has_labels = any(each.part == "days" for each in declared) or any(
+        feature.labels or feature.texts for feature in contract.features
+    )
     types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
     kinds: list[JsonValue] = ["number", "boolean", "null", "array"]
     # Its length is the product of the shape, which a schema cannot express.
@@ -192,13 +197,27 @@ def _name() -> Schema:
 
 
 def _row(contract: Contract) -> Schema:
-    required: list[JsonValue] = [f.name for f in contract.features if not f.missing]
+    declared = [(each, contract.features[each.start]) for each in declared_features(contract)]
+    required: list[JsonValue] = [each.name for each, first in declared if not first.missing]
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {feature.name: _feature(feature) for feature in contract.features},
+        "properties": {each.name: _declared(each, first) for each, first in declared},
         "required": required,
     }
+
+
+def _declared(declared: DeclaredFeature, first: Feature) -> Schema:
+    """Return the schema of a feature as callers send it; `first` is its first number."""
+    if not declared.part:
+        return _feature(first)
+    missing = ["null"] if first.missing else []
+    described: Schema = {"description": first.description} if first.description else {}
+    if declared.part == "days":
+        return {"type": ["string", *missing], "format": "date-time", **described}
+    item = {key: value for key, value in _feature(first).items() if key != "description"}
+    size: Schema = {"minItems": declared.width, "maxItems": declared.width}
+    return {"type": ["array", *missing], "items": item, **size, **described}
 
 
 def _feature(feature: Feature) -> Schema:

@@ -1,6 +1,7 @@
 """The tabular form: rows by column name in, decisions out."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from goldenpath.canonical import refuse_repeated_keys
 from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.decision import PolicyDecision
-from goldenpath.serve.protocol.labels import MOST_SHOWN, Given, coded
+from goldenpath.serve.protocol.labels import MOST_SHOWN, Given, GivenPart, coded, flat_row
 from goldenpath.serve.protocol.open_inference import Question, check_names
 from goldenpath.serve.protocol.request_parameters import (
     RequestParameters,
@@ -41,6 +42,18 @@ class LabelledRequest(msgspec.Struct):
     parameters: RequestParameters | None = None
 
 
+class PartedRequest(msgspec.Struct):
+    """The same body, with vectors as lists and times as texts."""
+
+    rows: list[dict[str, int | float | str | list[float | None] | None]]
+    subjects: list[str] | None = None
+    id: str = ""
+    parameters: RequestParameters | None = None
+
+
+AnyRequest = TabularRequest | LabelledRequest | PartedRequest
+
+
 class TabularAnswer(msgspec.Struct):
     """Return one decision per row, in order."""
 
@@ -58,19 +71,19 @@ class _UntypedRows(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(TabularRequest)
 _labelled = msgspec.json.Decoder(LabelledRequest)
+_parted = msgspec.json.Decoder(PartedRequest)
 
 
 def read(body: bytes, shape: InputShape) -> Question:
     """Return the question in a body. Raises `InvalidInput` for an invalid request."""
     try:
-        decoder = _labelled if shape.has_labels else _decoder
-        request: TabularRequest | LabelledRequest = decoder.decode(body)
+        request = _decoded(body, shape)
     except msgspec.ValidationError as error:
         place = _misfit(body, shape)
         raise InvalidInput(place or f"the body is not a request: {error}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the body is not a request: {error}") from error
-    table: Sequence[Mapping[str, Given]] = request.rows
+    table: Sequence[Mapping[str, GivenPart]] = request.rows
     refuse_repeated_keys(body, _keys(request), "the body")
     count = len(table)
     if not 0 < count <= MOST_ROWS:
@@ -80,17 +93,27 @@ def read(body: bytes, shape: InputShape) -> Question:
         subjects = subjects_of(request.parameters) if subjects is None else subjects
         context = request_context(request.parameters, count)
     check_names(request.id, subjects, count)
-    known = set(shape.names)
+    known = {each.name for each in shape.declared} or set(shape.names)
     values: list[Given] = []
     for number, row in enumerate(table):
         if not row.keys() <= known:
             others = sorted(row.keys() - known)[:10]
             unknown = ", ".join(name[:MOST_SHOWN] for name in others)
             raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
-        values += [row.get(name) for name in shape.names]
-    flat = coded(values, shape.columns) if shape.has_labels else np.array(values, np.float64)
+        if shape.declared:
+            values += flat_row(row, shape.declared, number, count)
+        else:
+            values += [cast("Given", row.get(name)) for name in shape.names]
+    is_coded = shape.has_labels or bool(shape.declared)
+    flat = coded(values, shape.columns) if is_coded else np.array(values, np.float64)
     rows = flat.reshape(count, len(shape.names))
     return Question(rows, count, request.id, subjects, "tabular", context=context)
+
+
+def _decoded(body: bytes, shape: InputShape) -> AnyRequest:
+    if shape.declared:
+        return _parted.decode(body)
+    return _labelled.decode(body) if shape.has_labels else _decoder.decode(body)
 
 
 def _misfit(body: bytes, shape: InputShape) -> str:
@@ -98,6 +121,8 @@ def _misfit(body: bytes, shape: InputShape) -> str:
     try:
         table = msgspec.json.decode(body, type=_UntypedRows).rows
     except (ValueError, RecursionError):
+        return ""
+    if shape.declared:
         return ""
     allowed = (int, float, str) if shape.has_labels else (int, float)
     for number, row in enumerate(table):
@@ -110,7 +135,7 @@ def _misfit(body: bytes, shape: InputShape) -> str:
     return ""
 
 
-def _keys(request: TabularRequest | LabelledRequest) -> int:
+def _keys(request: AnyRequest) -> int:
     """Return the fewest keys that the body of this request has."""
     optional = (request.id, request.subjects is not None, request.parameters is not None)
     known = keys_of(request.parameters) if request.parameters is not None else 0

@@ -16,9 +16,14 @@ import numpy as np
 from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.feature_parts import (
+    EXPECTED_MOMENT,
+    DeclaredFeature,
+    declared_features,
+)
 from goldenpath.serve.model.model import Doubles, Rows
 from goldenpath.serve.protocol.inputs import Refusal, Unfit
-from goldenpath.serve.protocol.labels import MOST_SHOWN, LabelledColumn, coded, texts_in
+from goldenpath.serve.protocol.labels import MOST_SHOWN, LabelledColumn, coded, moments, texts_in
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
     "FP16": np.dtype("<f2"),
@@ -85,13 +90,18 @@ class InputShape:
     names: tuple[str, ...]
     columns: tuple[LabelledColumn, ...] = ()
     """One tensor for each name."""
+    declared: tuple[DeclaredFeature, ...] = ()
+    """The features as declared, if some are vectors or timestamps; else none."""
 
     @classmethod
     def of(cls, contract: Contract) -> "InputShape":
         """From the contract."""
         features = contract.features
         names = tuple(feature.name for feature in features)
-        return cls(contract.input_tensor, names, tuple(map(LabelledColumn.of, features)))
+        declared = declared_features(contract)
+        has_parts = any(each.part for each in declared)
+        columns = tuple(map(LabelledColumn.of, features))
+        return cls(contract.input_tensor, names, columns, declared if has_parts else ())
 
     @property
     def has_labels(self) -> bool:
@@ -109,6 +119,8 @@ def rows_of(
     """
     if len(inputs) == 1 and inputs[0].name == expected.tensor:
         return _whole(inputs[0], expected, binary)
+    if expected.declared and {one.name for one in inputs} != {*expected.names}:
+        return _by_declaration(inputs, expected, binary)
     return _by_name(inputs, expected, binary)
 
 
@@ -153,12 +165,66 @@ def _by_name(
     return rows, count
 
 
-def _names_agree(names: list[str], expected: InputShape) -> None:
-    if len(names) == len(expected.names) and set(names) == set(expected.names):
+def _by_declaration(
+    inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
+) -> tuple[Doubles, int]:
+    """Read one tensor for each declared feature: a vector has `[n, width]`, a time is a text."""
+    declared = {each.name: each for each in expected.declared}
+    _names_agree([tensor.name for tensor in inputs], expected, tuple(declared))
+    count = inputs[0].shape[0] if inputs[0].shape else 0
+    if not 0 < count <= MOST_ROWS:
+        raise InvalidInput(f"input {inputs[0].name} has {count} rows: expected 1 to {MOST_ROWS}")
+    rows = np.empty((count, len(expected.names)))
+    offset = 0
+    for tensor in inputs:
+        feature = declared[tensor.name]
+        width = feature.width if feature.part == "element" else 1
+        if tensor.shape != [count, width] and (width > 1 or tensor.shape != [count]):
+            raise InvalidInput(
+                f"input {tensor.name} has the shape {tensor.shape[:8]}: expected [{count}, {width}]"
+            )
+        place = slice(feature.start, feature.start + feature.width)
+        if feature.part == "days":
+            texts, offset = _moment_texts(tensor, count, binary, offset)
+            rows[:, place] = moments(feature.name, texts)
+            continue
+        columns = expected.columns[place]
+        values, offset = _values(tensor, count * width, binary, offset, columns=columns)
+        rows[:, place] = np.asarray(values).reshape(count, width)
+    _all_used(binary, offset)
+    return rows, count
+
+
+def _moment_texts(
+    tensor: Tensor | LooseTensor, count: int, binary: bytes, offset: int
+) -> tuple[list[object], int]:
+    """Return the texts of times, and the place of the next values in `binary`."""
+    length = tensor.parameters.binary_data_size if tensor.parameters else None
+    if tensor.datatype != "BYTES":
+        raise InvalidInput(
+            f"input {tensor.name} has the datatype {tensor.datatype[:20]!r}: expected BYTES, with "
+            f"{EXPECTED_MOMENT}"
+        )
+    if length is None:
+        texts = _leaves(tensor, count) if isinstance(tensor, LooseTensor) else []
+        if len(texts) != count:
+            raise InvalidInput(f"input {tensor.name} has {len(texts)} values: expected {count}")
+        return texts, offset
+    if length < 0 or offset + length > len(binary):
+        raise InvalidInput(f"input {tensor.name} ends after the body: {length} bytes expected")
+    listed: list[object] = [*texts_in(tensor.name, binary[offset : offset + length], count)]
+    return listed, offset + length
+
+
+def _names_agree(
+    names: list[str], expected: InputShape, declared: tuple[str, ...] | None = None
+) -> None:
+    wanted = expected.names if declared is None else declared
+    if len(names) == len(wanted) and set(names) == set(wanted):
         return
     times = Counter(names)
-    unknown = sorted(times.keys() - set(expected.names))
-    absent = [name for name in expected.names if name not in times]
+    unknown = sorted(times.keys() - set(wanted))
+    absent = [name for name in wanted if name not in times]
     twice = sorted(name for name, number in times.items() if number > 1)
     wrong = [
         f"{what} {', '.join(name[:MOST_SHOWN] for name in some[:10])}"

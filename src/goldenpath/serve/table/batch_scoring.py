@@ -22,6 +22,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.files import take_lock, write_whole
 from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.serve.table.asked_rows import BATCH_ROWS, Ask, AskedRows, Asking
 from goldenpath.train.data.table_file import batches
 
@@ -138,7 +139,7 @@ def _job(name: str, contract: Contract, wish: ScoreOptions) -> _Job:
 
 
 def _columns(contract: Contract, wish: ScoreOptions) -> list[str]:
-    names = [feature.name for feature in contract.features]
+    names = declared_names(contract)
     more = [*wish.keep, *([wish.subject] if wish.subject else [])]
     return list(dict.fromkeys([*names, *more]))
 

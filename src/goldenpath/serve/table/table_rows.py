@@ -16,6 +16,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.serve.protocol.inputs import InputRules, expectation
+from goldenpath.train.data.part_columns import with_parts
 from goldenpath.train.data.table_file import Column, is_gap, is_text, numbers_of, plain_column
 
 _MOST_SHOWN = 40
@@ -61,6 +62,7 @@ def given_numbers(
 
     Raises `InvalidInput` for a column whose type no feature has.
     """
+    table = with_parts(table, contract)
     unreadable: dict[int, str] = {}
     given = np.empty((table.num_rows, len(contract.features)))
     for place, feature in enumerate(contract.features):

@@ -16,6 +16,7 @@ from goldenpath.project.slicing import slices
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.data.dataset import read_parquet
+from goldenpath.train.data.part_columns import with_parts
 from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.golden import make_golden
 from goldenpath.train.evaluation.robustness import MAX_ROWS, Trial, robustness
@@ -93,8 +94,9 @@ def scored_outputs(project: Project, outputs: Path, score: Scorer) -> ScoredOutp
     """
     for name in (REFERENCE, EVALUATION):
         refuse_missing(outputs, name)
-    reference = read_parquet(outputs / REFERENCE)
-    held_out = read_parquet(outputs / EVALUATION)
+    contract = project.contract
+    reference = with_parts(read_parquet(outputs / REFERENCE), contract)
+    held_out = with_parts(read_parquet(outputs / EVALUATION), contract)
     _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
     before, trained = _scored(project, reference, score, REFERENCE)
     scores, evaluated = _scored(project, held_out, score, EVALUATION)
@@ -145,7 +147,7 @@ def columns_of(path: Path, contract: Contract) -> Table:
 
     Raises `InvalidInput` if a column is missing.
     """
-    table = read_parquet(path)
+    table = with_parts(read_parquet(path), contract)
     names = [feature.name for feature in contract.features]
     _require(table, names, path.name)
     return _features(table, contract)

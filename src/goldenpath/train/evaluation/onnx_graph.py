@@ -16,6 +16,12 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.task.feature_names import feature_names
+from goldenpath.project.task.feature_parts import (
+    EPOCH,
+    SECONDS,
+    DeclaredFeature,
+    declared_features,
+)
 from goldenpath.train.evaluation.onnx_session import open_session
 
 if TYPE_CHECKING:
@@ -133,6 +139,13 @@ def _feed_of(
             for feature in contract.features
         ]
         return _column_feed([tensors[each] for each in names], casts), batch
+    declared = {each.name: each for each in declared_features(contract)}
+    if set(tensors) == {*declared}:
+        casts = [
+            _part_cast(each, contract, inputs[tensors[each.name]], name)
+            for each in declared.values()
+        ]
+        return _part_feed([tensors[each] for each in declared], casts), batch
     cure = (
         f"export one input {whole!r} with {width} columns, in the order of the contract, or one "
         "input for each feature, by its name"
@@ -187,6 +200,47 @@ def _column_feed(names: Sequence[str], casts: Sequence[Callable[[Rows], Column]]
         return {name: cast(rows[:, place]) for place, (name, cast) in enumerate(columns)}
 
     return feed
+
+
+def _part_feed(names: Sequence[str], casts: Sequence[Callable[[Rows], Column]]) -> Feed:
+    return lambda rows: {name: cast(rows) for name, cast in zip(names, casts, strict=True)}
+
+
+def _part_cast(
+    declared: DeclaredFeature, contract: Contract, given: tuple[str, Sequence[object]], name: str
+) -> Callable[[Rows], Column]:
+    """Return what makes one input out of rows: of a feature, a vector or a timestamp."""
+    (kind, shape), start, width = given, declared.start, declared.width
+    if not declared.part:
+        cast = _cast_of(contract.features[start], kind, shape, name=name)
+        return lambda rows: cast(rows[:, start])
+    if declared.part == "element":
+        if kind not in _FLOATS or len(shape) != 2 or not _is_open_or(width, shape[1]):
+            raise InvalidInput(
+                f"{name} has an input {declared.name!r} of type {kind} and shape {shape}: expected "
+                f"floats of shape (n, {width})",
+                hint="export the vector as one input of floats",
+            )
+        return lambda rows: rows[:, start : start + width].astype(_NUMBERS[kind])
+    if kind not in ("tensor(int64)", "tensor(double)") or len(shape) not in (1, 2):
+        raise InvalidInput(
+            f"{name} takes the time {declared.name!r} as {kind} of shape {shape}: expected seconds "
+            "since 1970 as tensor(int64) or tensor(double) of shape (n, 1) or (n,)",
+            hint=f"export it so, or take {declared.name}_days and {declared.name}_seconds",
+        )
+    form = (-1, 1) if len(shape) == 2 else (-1,)
+    days = (EPOCH - EPOCH.replace(year=1970)).days
+    if kind == "tensor(int64)" and contract.features[start].missing:
+        raise InvalidInput(
+            f"{name} takes the time {declared.name!r} as {kind}, and it may be missing",
+            hint="export it as tensor(double), where NaN is a missing value",
+        )
+
+    def seconds(rows: Rows) -> Column:
+        whole = (rows[:, start].astype(np.float64) + days) * SECONDS + rows[:, start + 1]
+        return whole.astype(_NUMBERS[kind]).reshape(form)
+
+    return seconds
 
 
 def _cast_of(
