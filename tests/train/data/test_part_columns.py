@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,10 @@ from goldenpath.project.spec import (
     Project,
     Training,
 )
-from goldenpath.project.task.feature_parts import expanded
+from goldenpath.project.task.feature_parts import declared_features, expanded
 from goldenpath.train.data.part_columns import with_parts
 from goldenpath.train.evaluation.evaluate import columns_of, evaluate
-from goldenpath.train.evaluation.onnx_graph import _part_cast, declared_features
+from goldenpath.train.evaluation.onnx_graph import _part_cast
 from goldenpath.train.given_model import write_given
 
 DECLARED: list[dict[str, object]] = [
@@ -54,7 +55,7 @@ DAYS, SECONDS = [2, np.nan, -1], [5, np.nan, 82_800]
     ],
     ids=["us", "zone", "naive", "text"],
 )
-def test_columns_become_numbers(faces: pa.DataType, moments: pa.Array) -> None:
+def test_columns_become_numbers(faces: pa.DataType, moments: "pa.Array[Any]") -> None:
     table = pa.table({"face": pa.array(FACE, faces), "opened": moments, "more": [1, 2, 3]})
 
     spread = with_parts(table, CONTRACT)
@@ -80,7 +81,7 @@ def test_columns_become_numbers(faces: pa.DataType, moments: pa.Array) -> None:
         ("opened", pa.array([3]), "in row 0"),
     ],
 )
-def test_a_value_that_is_none_is_named(name: str, values: pa.Array, word: str) -> None:
+def test_a_value_that_is_none_is_named(name: str, values: "pa.Array[Any]", word: str) -> None:
     with pytest.raises(InvalidInput, match=word):
         with_parts(pa.table({name: values}), CONTRACT)
 
@@ -99,7 +100,9 @@ def test_both_tables_of_a_training_may_have_them(tmp_path: Path) -> None:
         pq.write_table(pa.table(columns), path)
     project = Project("/", "it", "low", "it", CONTRACT, Training("a:b", 1, {}, {}), (), ())
 
-    evaluation = evaluate(project, tmp_path, lambda table: np.asarray(table["face_0"])[:, None])
+    evaluation = evaluate(
+        project, tmp_path, lambda table: np.asarray(table["face_0"], np.float64)[:, None]
+    )
 
     assert evaluation.largest_skew < 1e-6
     assert (evaluation.rows_trained, evaluation.rows_evaluated) == (rows, rows)

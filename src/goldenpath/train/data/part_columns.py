@@ -81,9 +81,10 @@ def _moments(declared: DeclaredFeature, values: Column) -> NDArray[np.float64]:
 
 def _of_timestamps(declared: DeclaredFeature, values: Column) -> NDArray[np.float64]:
     """Return days and seconds; a time without a zone counts as UTC."""
-    whole = values.cast(pa.timestamp("us")).cast(pa.int64())
-    present = np.asarray(pc.is_valid(whole).to_numpy(), bool)
-    counted = np.asarray(whole.fill_null(0).to_numpy(), np.int64)
+    times = values.cast(pa.timestamp("us"))
+    present = np.asarray(pc.is_valid(times).to_numpy(), bool)
+    counted = np.zeros(len(times), np.int64)
+    counted[present] = np.asarray(times.drop_null().cast(pa.int64()).to_numpy(), np.int64)
     broken = np.flatnonzero(counted % _MICROSECONDS)
     if len(broken):
         raise InvalidInput(
