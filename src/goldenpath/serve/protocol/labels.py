@@ -152,7 +152,8 @@ def flat_row(
         elif feature.part == "element":
             flat += _vector(feature, value, place, rows)
         elif isinstance(value, list):
-            raise _unfit(feature.name, place, rows, "one value", f"{len(value)} in a list")
+            got = f"{len(value)} in a list"
+            raise _unfit(feature.name, place, rows, expected="one value", got=got)
         else:
             flat.append(value)
     return flat
@@ -161,9 +162,11 @@ def flat_row(
 def _vector(feature: DeclaredFeature, value: object, place: int, rows: int) -> list[Given]:
     expected = f"a list of {feature.width} numbers"
     if not isinstance(value, list):
-        raise _unfit(feature.name, place, rows, expected, repr(value)[:MOST_SHOWN])
+        got = repr(value)[:MOST_SHOWN]
+        raise _unfit(feature.name, place, rows, expected=expected, got=got)
     if len(value) != feature.width:
-        raise _unfit(feature.name, place, rows, expected, f"{len(value)} numbers")
+        got = f"{len(value)} numbers"
+        raise _unfit(feature.name, place, rows, expected=expected, got=got)
     return value
 
 
@@ -172,13 +175,13 @@ def _moment(name: str, place: int, value: object, rows: int) -> tuple[float, flo
         return moment_numbers(value) if isinstance(value, str) else _refused(value)
     except ValueError as error:
         shown = repr(value)[:MOST_SHOWN]
-        raise _unfit(name, place, rows, EXPECTED_MOMENT, shown) from error
+        raise _unfit(name, place, rows, expected=EXPECTED_MOMENT, got=shown) from error
 
 
 def _refused(value: object) -> tuple[float, float]:
     raise ValueError(value)
 
 
-def _unfit(name: str, row: int, rows: int, expected: str, got: str) -> Unfit:
+def _unfit(name: str, row: int, rows: int, *, expected: str, got: str) -> Unfit:
     note = f"row {row}, column {name}: expected {expected}"
     return Unfit(Refusal(422, f"{note}, got {got}", note, rows, (ValueFault(name, "range", 1),)))
