@@ -308,6 +308,24 @@ def test_rights_need_two_people_in_every_stage(
                 "app": "other",
             }.items()
         ),
+        *(
+            at(*STABLE, "model", "env")(value)
+            for value in (
+                [{"name": "LD_PRELOAD", "value": "/x.so"}],
+                [{"name": "OMP_NUM_THREADS", "value": "/x.so"}],
+                [{"name": "OMP_NUM_THREADS", "value": "1"}, {"name": "A", "value": "1"}],
+                [{"name": "OMP_NUM_THREADS", "valueFrom": {"secretKeyRef": {"name": "s"}}}],
+                [{"name": "OMP_NUM_THREADS", "value": "1", "valueFrom": {}}],
+            )
+        ),
+        *(
+            at(*STABLE, "model", "resources")(value)
+            for value in (
+                {"claims": [{"name": "x"}]},
+                {"limits": {"devices.kubevirt.io/kvm": "1"}},
+                {"limits": {"memory": "1Gi"}, "requests": {"hugepages-2Mi": "1Gi"}},
+            )
+        ),
     ],
 )
 @pytest.mark.parametrize("stage", ["dev", "prod"])

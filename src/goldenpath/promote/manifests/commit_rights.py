@@ -22,7 +22,12 @@ from goldenpath.promote.manifests.deployment_files import (
     route_path,
 )
 from goldenpath.promote.manifests.desired import Deployment, Placement, Slot
-from goldenpath.promote.manifests.inference_manifest import ANNOTATIONS, NOT_ON_CANARY, RUNTIME
+from goldenpath.promote.manifests.inference_manifest import (
+    ANNOTATIONS,
+    NOT_ON_CANARY,
+    RUNTIME,
+    is_count_variable,
+)
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.manifests.routed_services import ROUTE_FILE
@@ -36,7 +41,8 @@ _FREE_ANNOTATIONS = {*ANNOTATIONS, STABLE}
 _FREE_PREDICTOR = {
     "name", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent",
 }  # fmt: skip
-_FREE_MODEL = {"name", "runtime", "storageUri", "env", "resources"}
+_FREE_MODEL = {"name", "runtime", "storageUri"}
+_AMOUNTS = {"cpu", "memory", "ephemeral-storage"}
 """Fields that one person sets in a stage without approvals. The reader takes only one name of a
 runtime, and no name of a model that means anything."""
 
@@ -332,8 +338,24 @@ def _stripped(predictor: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     kept = {key: value for key, value in predictor.items() if key not in _FREE_PREDICTOR}
     model = kept.get("model")
     if isinstance(model, dict):
-        kept["model"] = {key: each for key, each in model.items() if key not in _FREE_MODEL}
+        kept["model"] = {key: each for key, each in model.items() if not _is_free(key, each)}
     return kept
+
+
+def _is_free(key: str, value: JsonValue) -> bool:
+    """Whether one person may set a field of a model to this value.
+
+    A cluster honours what one machine does not: any variable, secrets as variables, devices.
+    """
+    if key == "env":
+        return isinstance(value, list) and all(map(is_count_variable, value))
+    if key == "resources":
+        parts = value if isinstance(value, dict) else {"": None}
+        return all(
+            part in ("limits", "requests") and isinstance(each, dict) and each.keys() <= _AMOUNTS
+            for part, each in parts.items()
+        )
+    return key in _FREE_MODEL
 
 
 def _frame(value: Mapping[str, JsonValue]) -> JsonValue:

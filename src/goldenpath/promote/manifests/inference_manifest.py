@@ -285,6 +285,14 @@ class ManifestReader:
                 self.ignored.append(f"{self.path}: {where}{key}")
 
 
+def is_count_variable(value: JsonValue) -> bool:
+    """Whether an entry of `env` sets one of `VARIABLES` to a count, and says nothing else."""
+    if not isinstance(value, dict) or value.keys() != {"name", "value"}:
+        return False
+    text = value["value"]
+    return value["name"] in VARIABLES and isinstance(text, str) and bool(_COUNT.fullmatch(text))
+
+
 def members(value: Mapping[str, JsonValue], key: str) -> dict[str, JsonValue]:
     """Return a mapping inside a mapping; an empty one for anything else."""
     inner = value.get(key)
