@@ -66,6 +66,8 @@ def test_only_a_written_text_is_approved_and_only_its_empty_fields_are_filled(
         (("--owner", "a"), "together"),
         (("--owner", "a", "--approved-by", " A"), "somebody other than the owner"),
         (("--owner", "a", "--approved-by", "TODO"), "the name or role of a person"),
+        (("--owner", "a: b", "--approved-by", "b"), "a name of letters"),
+        (("--owner", "a\\1", "--approved-by", "b"), "a name of letters"),
     ],
 )
 def test_an_approval_by_nobody_else_is_refused(
