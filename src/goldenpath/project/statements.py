@@ -186,7 +186,9 @@ def _faults(
         more = (name for name in names if all(name != file.name for file in files))
         for name in more:
             with suppress(InvalidInput):  # nobody asks for it, and it is printed as it is
-                files += filter(None, [_read(read, name)])
+                for file in filter(None, [_read(read, name)]):
+                    files.append(file)
+                    faults.extend(_ahead(file, now) if now is not None else ())
         faults.extend(_scene_faults(files, now, scene))
     return tuple(faults)
 
@@ -279,8 +281,14 @@ def _approval_faults(file: _File, now: datetime | None) -> Iterator[Fault]:
     today = now.astimezone(UTC).date()
     if review is not None and review < today:
         yield Fault(name, "review_by", f"a date from {today} on", str(review), "review it again")
+    yield from _ahead(file, now)
+
+
+def _ahead(file: _File, now: datetime) -> Iterator[Fault]:
+    """Yield the approval of a statement that is dated ahead."""
+    approved, today = _date(file.values.get("approved_on")), now.astimezone(UTC).date()
     if approved is not None and approved > today:
-        yield Fault(name, "approved_on", f"a date up to {today}", str(approved))
+        yield Fault(file.name, "approved_on", f"a date up to {today}", str(approved))
 
 
 _HEAD = {

@@ -271,6 +271,33 @@ def test_a_declared_age_is_held_against_the_data(tmp_path: Path) -> None:
     assert of(bundle).field("11.3").status == "CONTRADICTED"
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "number"),
+    [
+        ("card.md", "## Limits and misuse", "AUC 0.99.\n\n## Limits and misuse", "1.3"),
+        ("card.md", "## Limits and misuse\n", "## Limits and misuse\n\nPython 3.6.\n", "3.1"),
+        ("roles.yaml", "operations: platform-engineer", "operations: a certified team", "10.6"),
+        ("goldenpath.toml", '"high"', '"low"', "1.5"),
+    ],
+)
+def test_a_claim_against_what_is_signed_is_named_on_page_one(
+    tmp_path: Path, file: str, old: str, new: str, number: str
+) -> None:
+    texts = {**documents(), "goldenpath.toml": b'tier = "high"\n'}
+    (path,) = (each for each in texts if each.endswith(file))
+    assert old.encode() in texts[path]
+    card = "card.md"  # the contract of these tests has no education
+    texts[card] = texts[card].replace(b"Age and education are inputs", b"Age is an input")
+    honest = of(bundle_of(make_release(tmp_path / "honest", texts, run_of(texts))))
+    texts[path] = texts[path].replace(old.encode(), new.encode())
+
+    made = of(bundle_of(make_release(tmp_path / "false", texts, run_of(texts))))
+
+    assert honest.field(number).status != "CONTRADICTED"
+    assert made.field(number).status == "CONTRADICTED"
+    assert f"- {number} " in render_markdown(made).partition("## 1 ")[0]
+
+
 def test_a_dirty_tree_is_contradicted(tmp_path: Path) -> None:
     run = run_of(documents())
 

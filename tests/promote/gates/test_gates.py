@@ -386,6 +386,7 @@ def test_words_against_what_is_signed_close_the_gate(
     [
         (b"---\napproved_by: stranger\n---\n# Security\n", "platform.toml lists"),
         (b"---\nowner: x\n---\nThe model is certified.\n", "'certified'"),
+        (b"---\napproved_on: 2026-11-24\n---\n# Security\n", "a date up to 2026-11-23"),
     ],
 )
 def test_a_statement_that_no_tier_asked_for_is_compared_too(text: bytes, named: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.report.claim_checks import claim_checks
 from goldenpath.audit.report.describe import AGE_COLUMNS, contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.texts import document
@@ -47,6 +48,7 @@ def contradictions(bundle: EvidenceBundle) -> tuple[Contradiction, ...]:
         *_service(bundle),
         *_servers(bundle),
         *_break_glass(bundle),
+        *(Contradiction((), message, needs) for needs, message in claim_checks(bundle)),
     )
 
 

@@ -21,7 +21,8 @@ _LAW = (
     r"|annex|article)"
 )
 _ASSURANCE = re.compile(
-    r"\b(?:certified|certification of (?:the|this) (?:model|system)|certificates? of conformity"
+    r"\b(?:certified(?! (?:translat|interpret|public acc|accountant|cop(?:y|ies)))"
+    r"|certification of (?:the|this) (?:model|system)|certificates? of conformity"
     r"|(?<!non-)(?<!non )compliant|fully compl(?:y|ies)"
     r"|(?:compl(?:y|ies)|in (?:full )?(?:compliance|conformity)|conform(?:s|ant|ing)?) (?:to|with)"
     rf" {_LAW}|(?:meets?|fulfils?|fulfills?|satisf(?:y|ies)) {_LAW}"

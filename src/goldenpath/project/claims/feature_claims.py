@@ -7,12 +7,17 @@ from functools import lru_cache
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.known_facts import ReleaseFacts
 from goldenpath.project.claims.quoted_numbers import WHOLE_NUMBER, whole_number
-from goldenpath.project.claims.sentences import Sentence
+from goldenpath.project.claims.sentences import OTHER_MODEL, Sentence
 
 _NOUN = r"(?:features?|inputs?|input variables|variables|predictors?|covariates|attributes)"
 _LISTED = re.compile(
     rf"\b{_NOUN}(?: of (?:the|this) model| used| of it)?\s*"
     r"(?:(?P<colon>:)|are(?: the)?\b|is\b|includes?\b|comprises?\b|consists? of\b)(?P<list>.+)",
+    re.IGNORECASE,
+)
+_TAKEN = re.compile(
+    rf"\b(?:takes?|uses?|reads?|needs?)\s+(?:the\s+)?{_NOUN}\s+(?P<list>[^.:;()]+)"
+    rf"|\b(?:takes?|uses?|reads?|needs?)\s+(?P<list2>[^.:;()]+?)\s+as\s+(?:its\s+)?{_NOUN}\b",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -118,6 +123,8 @@ def row_faults(file: str, sentence: Sentence, facts: ReleaseFacts) -> Iterator[F
     if facts.rows is None:
         return
     for match in _ROWS.finditer(sentence.text):
+        if OTHER_MODEL.search(sentence.text[: match.start()]):
+            continue
         count = whole_number(match["count"]) or 0
         tolerance = 0.1 if match["about"] else 0.01
         if not any(abs(count - rows) <= tolerance * max(rows, 1) for rows in facts.rows):
@@ -162,6 +169,10 @@ def _named(text: str, known: _Names) -> Iterator[str]:
     match = _SUBJECT.search(text)
     if match is not None and not match["not"]:
         yield from _unknown(_items(match["list"]), known, is_list=False)
+    match = None if _UNUSED.search(text) else _TAKEN.search(text)
+    if match is not None:
+        items = _items(_STOP.split(match["list"] or match["list2"])[0])
+        yield from _unknown(items, known, is_list=False)
     if _ABOUT_INPUTS.search(text):
         for name in _CODE.findall(text):
             if not known.has(name) and _canonical(name) not in known.others | _CONSTANTS:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.claims.known_facts import MeasuredMetric, ReleaseFacts
 from goldenpath.project.claims.quoted_numbers import QuotedNumber, quoted_numbers
-from goldenpath.project.claims.sentences import Sentence
+from goldenpath.project.claims.sentences import OTHER_MODEL, Sentence
 
 _NAMES = (
     ("", r"pr[\s_-]?auc|auc[\s_-]?pr|average precision|area under the precision[\s-]recall curve"),
@@ -56,16 +56,9 @@ _CONDITION = re.compile(
 _DEMAND = re.compile(
     r"\b(?:must|limit|limits|threshold|thresholds|requires?|required)\b", re.IGNORECASE
 )
-_OTHER = re.compile(
-    r"\b(?:previous|predecessors?|former|earlier|older|before|champion|benchmark|baseline|published"
-    r"|literature|papers?|authors?|vendor|naive|at random|random (?:guess|model|score)|coin|others?"
-    r"|another|alternatives?|tried|rejected|challenger|without|instead"
-    r"|last (?:model|release|version|year)|chance|guessing)\b",
-    re.IGNORECASE,
-)
 _COMPARED = re.compile(r"\b(?:than|above|over|beats?|versus|vs|against|unlike)\b", re.IGNORECASE)
 _NOT_THE_VALUE = re.compile(
-    r"(?:cut-?offs?|thresholds?|confidence|level|version|section|chapter|art\.?|aged?|years?|seed|page|n)"
+    r"\b(?:cut-?offs?|thresholds?|confidence|level|version|section|chapter|art\.?|aged?|years?|seed|page|n)"
     r"\s*(?:of|is|[=:(])?\s*$",
     re.IGNORECASE,
 )
@@ -82,6 +75,11 @@ _GROUP = re.compile(
     r"segment|worst|lowest|best|per|each|every|smallest)\b",
     re.IGNORECASE,
 )
+_OF_SOMETHING = re.compile(
+    r"\s+of\s+(?:the\s+)?(?:amounts?|labels?|data|sources?|inputs?|dates?|records?|addresses)\b",
+    re.IGNORECASE,
+)
+"""What follows a word such as accuracy that is not about the answers."""
 _NEAR = 60
 """Characters between the name of a metric and its number."""
 
@@ -121,6 +119,8 @@ def _claims(text: str, facts: ReleaseFacts) -> Iterator[_Claim]:
     numbers = list(quoted_numbers(text))
     for position, match in enumerate(mentions):
         end = mentions[position + 1].start() if position + 1 < len(mentions) else len(text)
+        if _OF_SOMETHING.match(text[match.end() :]):
+            continue
         metric = _metric(match, facts)
         before = next((n for n in numbers if text[n.end : match.start()].strip(" of") == ""
                        and n.end <= match.start()), None)  # fmt: skip
@@ -180,10 +180,10 @@ def _is_about_another(text: str, match: "re.Match[str]", number: QuotedNumber) -
     begin, end = min(match.start(), number.start), max(match.end(), number.end)
     before = re.split(r"[,;:(]", text[:begin])[-1]
     after = re.split(r"[,;(.]", text[end:])[0]
-    other = _OTHER.search(after)
+    other = OTHER_MODEL.search(after)
     if other and not _COMPARED.search(after[: other.start()]):
         return True
-    return any(_OTHER.search(part) for part in (before, text[begin:end]))
+    return any(OTHER_MODEL.search(part) for part in (before, text[begin:end]))
 
 
 def _metric(match: "re.Match[str]", facts: ReleaseFacts) -> str:

@@ -14,6 +14,14 @@ _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*")
 _ITEM = re.compile(r"^\s*(?:[-+*]|\d{1,3}[.)])\s+")
 _RULE = re.compile(r"[\s|:-]+")
 _END = re.compile(r"(?<=[.!?;])[\"”')\]]*\s+(?=[^a-z\s])")
+OTHER_MODEL = re.compile(
+    r"\b(?:previous|predecessors?|former|earlier|older|before|champion|benchmark|baseline|published"
+    r"|literature|papers?|authors?|vendor|naive|at random|random (?:guess|model|score)|coin|others?"
+    r"|another|alternatives?|tried|rejected|challenger|without|instead"
+    r"|last (?:model|release|version|year)|chance|guessing)\b",
+    re.IGNORECASE,
+)
+"""Words that show that a clause speaks of another model, or of no model."""
 _FENCE = ("```", "~~~")
 
 

@@ -1,11 +1,13 @@
 """The facts from signed statements with which the claims of people are compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.claims.known_facts import MetricLimit, ReleaseFacts
+from goldenpath.project.spec import Contract
 from goldenpath.promote.gates.declared_limits import declared_limits, declared_tier
 from goldenpath.promote.gates.gate import Evidence
+from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.statement import SBOM
 from goldenpath.release.evidence.training_statements import (
     datasets_of,
@@ -17,8 +19,14 @@ from goldenpath.release.evidence.training_statements import (
 
 
 def signed_facts(evidence: Evidence) -> ReleaseFacts:
+    """Return what valid statements say about the release that a gate judges."""
+    return facts_of(evidence.verified, evidence.contract, evidence.documents)
+
+
+def facts_of(
+    verified: Verified, contract: Contract, documents: Mapping[str, bytes]
+) -> ReleaseFacts:
     """Return what valid statements say about a release. What none says stays unknown."""
-    verified, contract = evidence.verified, evidence.contract
     evaluation, origin = evaluation_of(verified), origin_of(verified)
     datasets = datasets_of(verified)
     metrics = None if evaluation is None else evaluation.metrics
@@ -26,9 +34,9 @@ def signed_facts(evidence: Evidence) -> ReleaseFacts:
     policy = contract.decision
     return ReleaseFacts(
         contract=contract,
-        tier=declared_tier(evidence.documents)[0],
+        tier=declared_tier(documents)[0],
         metrics=metrics,
-        limits=tuple(_limits(evidence)),
+        limits=tuple(_limits(documents)),
         packages=None
         if newest(verified, SBOM) is None
         else tuple((each.name, each.version) for each in packages),
@@ -51,10 +59,10 @@ def signed_facts(evidence: Evidence) -> ReleaseFacts:
     )
 
 
-def _limits(evidence: Evidence) -> Iterator[MetricLimit]:
+def _limits(documents: Mapping[str, bytes]) -> Iterator[MetricLimit]:
     """Yield every bound of the thresholds; none if they cannot be read, which other gates say."""
     try:
-        limits = declared_limits(evidence.documents).metrics
+        limits = declared_limits(documents).metrics
     except InvalidInput:
         return
     for limit in limits:
