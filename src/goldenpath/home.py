@@ -124,6 +124,11 @@ class Home:
         return self.root / "findings"
 
     @property
+    def reports(self) -> Path:
+        """The reports that approvers saw, named by digest; their approvals sign the digests."""
+        return self.root / "reports"
+
+    @property
     def outbox(self) -> Path:
         """Alarms that wait for their receivers, in a folder for each channel."""
         return self.root / "outbox"

@@ -209,6 +209,8 @@ def test_an_approval_signs_the_report_that_was_seen_and_its_gaps(
     for approval in approvals:
         seen = approval.statement.predicate["seen"]
         assert isinstance(seen, dict)
+        kept = (road.home.reports / f"{Digest(str(seen['report'])).hex}.md").read_bytes()
+        assert Digest.of(kept).text == seen["report"]
         file, moment = str(tmp_path / "report.md"), str(seen["reportAsOf"])
         run(report.verb, digest.text, "--as-of", moment, "--file", file)
         text = Path(file).read_bytes()

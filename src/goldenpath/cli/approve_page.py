@@ -13,6 +13,7 @@ def approval_page(outcome: Outcome[Approval], seen: SeenReport) -> str:
         f"until {intent.until.isoformat(timespec='seconds')}",
         f"over {len(intent.evidence)} signed statements, as {outcome.envelope}",
         f"having seen {len(seen.gaps)} gaps of the report {seen.digest}, as of {seen.as_of}",
+        f"the report is kept as reports/{seen.digest.hex}.md in the home",
     ]
     if intent.confirms:
         where = f"commit {outcome.commit}" if outcome.commit else ""

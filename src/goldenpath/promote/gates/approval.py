@@ -46,7 +46,7 @@ class SeenReport:
 
     digest: Digest
     as_of: str
-    """The moment that it is about: `goldenpath report --as-of` gives it again."""
+    """The moment that it is about."""
     gaps: tuple[str, ...]
     """Number and status of each field, such as `1.7 MISSING`."""
 
