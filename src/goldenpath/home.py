@@ -144,6 +144,16 @@ class Home:
         return self.root / "labels"
 
     @property
+    def holds(self) -> Path:
+        """Cases for which records are neither erased nor expire."""
+        return self.root / "holds"
+
+    @property
+    def erasures(self) -> Path:
+        """Signed certificates of erasures."""
+        return self.root / "erasures"
+
+    @property
     def log_key(self) -> Path:
         """The private key that signs checkpoints of the prediction log; made on first use."""
         return self.keys / "log.pem"

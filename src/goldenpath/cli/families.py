@@ -69,7 +69,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "telemetry": "Write rules for Prometheus or dashboards for Grafana.",
         "labels": "Add what became known about predictions later.",
         "performance": "Show performance, estimated and as labels show it.",
-        "log": "Check, show, erase or expire predictions in the log.",
+        "log": "Check, show, hold, erase or expire predictions in the log.",
         "events": "Show or check the audit log.",
         "at": "Show what was live at a time, and who approved it.",
         "waivers": "List every waiver, and what relied on it.",

@@ -5,9 +5,12 @@ import click
 from goldenpath.cli.log_check import check
 from goldenpath.cli.log_erase import erase
 from goldenpath.cli.log_expire import expire
+from goldenpath.cli.log_hold import hold
+from goldenpath.cli.log_lift import lift
+from goldenpath.cli.log_retention import retention
 from goldenpath.cli.log_show import show_records
 
 
-@click.group(commands=[check, show_records, erase, expire])
+@click.group(commands=[check, show_records, erase, expire, hold, lift, retention])
 def verb() -> None:
-    """Check, show, erase or expire predictions in the log."""
+    """Check, show, hold, erase or expire predictions in the log."""

@@ -5,13 +5,12 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
+from goldenpath.audit.answers.holds_on_record import require_holds_on_record
 from goldenpath.audit.events.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import REASON
-from goldenpath.errors import NotFound
-from goldenpath.observe.log.retention import erase_subject
 from goldenpath.times import timestamp
 
 
@@ -26,16 +25,20 @@ def erase(subject: str, name: str | None, key: Path | None, reason: str, output:
     """Make the inputs of one person unreadable; proofs stay valid.
 
     The key of the person is destroyed. Then no input can be decrypted, and no record leads to the
-    person.
+    person. The result is a signed certificate.
     """
     home = compose.home()
     who = compose.person(home, name, key).name
-    reference = erase_subject(home, subject)
-    if reference is None:
-        raise NotFound("the log holds no key of that subject")
-    details: dict[str, JsonValue] = {"subject_ref": reference, "reason": reason}
+    require_holds_on_record(home)
+    erased = compose.erased(home, subject, by=who, reason=reason)
+    details: dict[str, JsonValue] = {
+        "subject_ref": erased.reference,
+        "reason": reason,
+        "certificate": erased.digest,
+    }
     compose.event_log(home).append(
         Event(timestamp(compose.now()), "subject.erased", who, details=details)
     )
     text = "the key is destroyed: inputs cannot be decrypted and no record leads to the person"
-    show(details, text, output)
+    page = f"{text}\ncertificate {erased.file}"
+    show({**details, "file": str(erased.file)}, page, output)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
+from goldenpath.audit.answers.holds_on_record import require_holds_on_record
 from goldenpath.audit.events.event import Event
 from goldenpath.canonical import JsonValue
 from goldenpath.cli.acting import identity_options
@@ -40,6 +41,7 @@ def expire(
     """
     home, now = compose.home(), compose.now()
     who = compose.person(home, name, key).name
+    require_holds_on_record(home)
     before = now - timedelta(days=days)
     if what == "inputs":
         gone = expire_inputs(home, before.date(), stage)

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import tools as tools
     from goldenpath.compose.process_context import uv as uv
     from goldenpath.compose.process_context import write_whole as write_whole
+    from goldenpath.compose.proofs.erasing import erased as erased
     from goldenpath.compose.proofs.proving import proof_sources as proof_sources
     from goldenpath.compose.proofs.replaying import open_for_replay as open_for_replay
     from goldenpath.compose.proofs.replaying import replay_loader as replay_loader
@@ -127,6 +128,7 @@ _PARTS = {
         "throwaway_store",
         "place",
     ),
+    "proofs.erasing": ("erased",),
     "proofs.proving": ("proof_sources",),
     "proofs.replaying": ("open_for_replay", "replay_loader", "sign_replay"),
     "release_comparison": ("trust", "compared"),

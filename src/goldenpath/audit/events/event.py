@@ -15,6 +15,8 @@ Members of `details` that other parts of goldenpath read:
                                                    digest}, the newest segment of each replica
     inputs.opened                                  purpose, reason; predictions, or seed and count
     sample.drawn                                   seed, head, count
+    hold.placed, hold.lifted                       case, reason
+    subject.erased                                 subject_ref, reason, certificate
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -50,6 +52,8 @@ Kind = Literal[
     "labels.added",
     "inputs.opened",
     "sample.drawn",
+    "hold.placed",
+    "hold.lifted",
     "incident.opened",
     "incident.reported",
     "incident.closed",

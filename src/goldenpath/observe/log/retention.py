@@ -6,7 +6,7 @@ its request numbers, so that earlier gaps stay visible. The checkpoint stays, so
 whole and a segment that the audit log recorded can still be identified.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
-from goldenpath.errors import VerificationError
+from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.files import write_whole
 from goldenpath.home import Home
+from goldenpath.observe.log.keeping.legal_hold import holds_unchanged
 from goldenpath.observe.log.log_reader import verified
 from goldenpath.observe.log.request_spans import RequestSpans
 from goldenpath.observe.log.segment import (
@@ -42,37 +43,62 @@ EVERY = timedelta(hours=1)
 
 
 def erase_subject(home: Home, subject: str) -> str | None:
-    """Destroy the key of a person. Return the pseudonym, None if there was no key."""
-    subjects = Subjects(home.keys)
-    try:
-        erased = subjects.erase(subject)
-    finally:
-        subjects.close()
-    return erased
+    """Destroy the key of a person. Return the pseudonym, None if there was no key.
+
+    Raises `InvalidInput` if a hold keeps their records.
+    """
+    with holds_unchanged(home) as kept:
+        subjects = Subjects(home.keys)
+        try:
+            case = kept.subjects.get(subjects.reference(subject) or "")
+            if case is not None:
+                raise InvalidInput(
+                    f"the records of that subject are kept by hold {case}: nothing was erased",
+                    hint=f"two people have to lift it: goldenpath log lift {case} --reason ...",
+                )
+            return subjects.erase(subject)
+        finally:
+            subjects.close()
 
 
 def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[str]:
     """Destroy the keys of inputs sealed before a day. Return the days that had a key.
 
-    `stage` limits it to one stage. "" means days from before stages had keys of their own.
+    `stage` limits it to one stage. "" means days from before stages had keys of their own. Days
+    that a hold keeps stay.
     """
-    subjects = Subjects(home.keys)
-    try:
-        return subjects.expire(before.isoformat(), stage)
-    finally:
-        subjects.close()
+    with holds_unchanged(home) as kept:
+        subjects = Subjects(home.keys)
+        try:
+            return subjects.expire(before.isoformat(), stage, kept.days)
+        finally:
+            subjects.close()
 
 
 def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*") -> list[str]:
     """Delete every segment of a stage whose last record is older. Return their names.
 
-    Raises `VerificationError` at a segment that fails verification: it is evidence and stays.
+    Segments that a hold keeps stay. Raises `VerificationError` at a segment that fails
+    verification: it is evidence and stays.
     """
     signer = PemSigner.load(home.log_key)
+    with holds_unchanged(home) as kept:
+        return _expired(home, before, now, stage, signer=signer, kept=kept.segments)
+
+
+def _expired(
+    home: Home,
+    before: datetime,
+    now: datetime,
+    stage: str,
+    *,
+    signer: PemSigner,
+    kept: Collection[str],
+) -> list[str]:
     gone = []
     for path in checkpoints(home.predictions, stage):
         table = table_of(path)
-        if not table.exists():
+        if not table.exists() or str(path.relative_to(home.predictions)) in kept:
             continue
         claimed = parse_checkpoint(path.read_bytes(), signer.public_key())
         if claimed.last_time >= timestamp(before):

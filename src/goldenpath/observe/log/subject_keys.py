@@ -11,7 +11,7 @@ nobody can decrypt the inputs of that day. All signatures and digests stay valid
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -142,15 +142,30 @@ class Subjects:
         row = self._database.execute("SELECT key FROM day WHERE name = ?", (day,)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def expire(self, before: str, stage: str | None = None) -> list[str]:
+    def days(self) -> list[str]:
+        """Return the names of all days that have a key, the oldest first."""
+        return sorted(day for (day,) in self._database.execute("SELECT name FROM day").fetchall())
+
+    def reference(self, name: str) -> str | None:
+        """Return the pseudonym of a name. None if it has no key."""
+        row = self._database.execute(
+            "SELECT key FROM subject WHERE place = ?", (self._place(name),)
+        ).fetchone()
+        return None if row is None else Subject.of(row[0], b"").reference
+
+    def expire(
+        self, before: str, stage: str | None = None, kept: Collection[str] = ()
+    ) -> list[str]:
         """Destroy the keys of every day before `before` (`YYYY-MM-DD`). Return their names.
 
-        `stage` limits it to one stage. Days from before stages had keys have the stage "".
+        `stage` limits it to one stage. Days from before stages had keys have the stage "". Days
+        among `kept` stay.
         """
-        days = self._database.execute("SELECT name FROM day").fetchall()
-        gone = sorted(
-            day for (day,) in days if day[:10] < before and stage in (None, day[10:].strip())
-        )
+        gone = [
+            day
+            for day in self.days()
+            if day[:10] < before and stage in (None, day[10:].strip()) and day not in kept
+        ]
         self._database.executemany("DELETE FROM day WHERE name = ?", [(day,) for day in gone])
         self._caches.clear()
         return gone

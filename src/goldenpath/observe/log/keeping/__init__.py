@@ -1,0 +1,1 @@
+"""What keeps records of the prediction log, and whose records they are."""
