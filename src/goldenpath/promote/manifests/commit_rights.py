@@ -42,9 +42,10 @@ _FREE_PREDICTOR = {
     "name", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent",
 }  # fmt: skip
 _FREE_MODEL = {"name", "runtime", "storageUri"}
-_AMOUNTS = {"cpu", "memory", "ephemeral-storage"}
 """Fields that one person sets in a stage without approvals. The reader takes only one name of a
 runtime, and no name of a model that means anything."""
+_AMOUNTS = {"cpu", "memory", "ephemeral-storage"}
+"""What one person asks for there under `resources`."""
 
 
 @dataclass(frozen=True, slots=True)
