@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from goldenpath.promote.workspace.platform_setup import Founded, found
 from goldenpath.promote.workspace.workspace import Outcome, Workspace
 
 if TYPE_CHECKING:
+    from goldenpath.promote.acts.holding import DeploymentUse
     from goldenpath.promote.forge.pull_request import Forge
     from goldenpath.promote.workspace.clock_check import OtherClock
 
@@ -99,7 +101,13 @@ def set_up_cluster(
 
 def confirm(home: Home, name: str, acting: Identity, *, dry_run: bool) -> Outcome[TrustIntent]:
     """Confirm a change of trust that another person proposed."""
-    return trust_changes.confirm(workspace(home, acting), name, dry_run=dry_run)
+
+    def use(stage: str, model: str) -> "DeploymentUse":
+        from goldenpath.compose.audits.register_sources import deployment_use
+
+        return deployment_use(home, stage, model, timedelta(hours=1))
+
+    return trust_changes.confirm(workspace(home, acting), name, dry_run=dry_run, use=use)
 
 
 def workspace(home: Home, acting: Identity) -> Workspace:

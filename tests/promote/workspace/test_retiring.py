@@ -59,7 +59,18 @@ def test_two_people_end_a_model_in_production_and_a_promotion_brings_it_back(
 
     with pytest.raises(InvalidInput, match="cannot confirm"):
         confirm(road.desk("platform-engineer"), proposed.intent.proposal)
-    ended = confirm(road.desk("validator"), proposed.intent.proposal)
+    asked: list[tuple[str, str]] = []
+
+    def used(stage: str, model: str) -> DeploymentUse:
+        asked.append((stage, model))
+        return DeploymentUse(("1 answers since then",), ())
+
+    with pytest.raises(Stalled, match=f"prod/{MODEL} is used: 1 answers"):
+        confirm(road.desk("validator"), proposed.intent.proposal, use=used)
+    assert asked == [("prod", MODEL)]
+    ended = confirm(
+        road.desk("validator"), proposed.intent.proposal, use=lambda stage, model: UNUSED
+    )
 
     assert ended.commit == road.trusted().commit
     assert road.repository.files(ended.commit, deployment_folder("prod", MODEL)) == {}

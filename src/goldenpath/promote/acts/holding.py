@@ -63,6 +63,15 @@ def _set_hold(scene: StageScene, action: str, hold: str, reason: str) -> StageCh
     return stage_change(scene, current, replace(placement, hold=hold), message)
 
 
+def refuse_used(name: str, use: DeploymentUse) -> None:
+    """Raise `Stalled` if somebody is known to use the deployment `stage/model`."""
+    if use.by:
+        raise Stalled(
+            f"{name} is used: {'; '.join(use.by)}",
+            hint="let its callers and batch jobs end, then try again",
+        )
+
+
 def needs_two(stage: Stage, platform: Platform) -> bool:
     """Whether a second person has to confirm that a model leaves the stage."""
     return stage.approvals > 0 or (platform.two_people and is_guarded(stage, platform))
@@ -77,11 +86,7 @@ def retire(scene: RetirementScene, reason: str) -> TrustIntent:
     stage = scene.stage
     stage.require_person()
     deployment = _ready(stage)
-    if scene.use.by:
-        raise Stalled(
-            f"{stage.name} is used: {'; '.join(scene.use.by)}",
-            hint="let its callers and batch jobs end, then try again",
-        )
+    refuse_used(stage.name, scene.use)
     message = CommitMessage(
         RETIRE,
         stage.stage.name,
