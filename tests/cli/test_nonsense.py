@@ -70,6 +70,7 @@ def calls(word: str) -> tuple[tuple[str, ...], ...]:
          "--reason", "x", *ACTING), ("incident", "report", word, "--duty", word, *ACTING),
         ("incident", "close", word, "--reason", "x", *ACTING),
         ("events", "--since", word), ("events", "--kind", word),
+        ("health", word), ("health", "x", "--stage", word),
         ("drift", word), ("drift", "--close", word, "--reason", "x", *ACTING),
         ("log", "show", "--model", word), ("log", "erase", word, "--reason", "x", *ACTING),
         ("status", "--wait", word), ("up", "--listen", word + ":99999", "--once"),

@@ -18,7 +18,8 @@ from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.monitoring_files import monitoring_files, write_monitoring_files
-from goldenpath.observe.telemetry.monitor_series import FindingCounts, e_value, refusal_reason
+from goldenpath.observe.refusal_reasons import refusal_reason
+from goldenpath.observe.telemetry.monitor_series import FindingCounts, e_value
 from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.scraping import MetricsPage
 from goldenpath.observe.telemetry.telemetry import Telemetry

@@ -62,6 +62,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "inventory": "Compare git, registry, catalogue and what runs.",
         "inspect": "Show what a release contains and its statements.",
         "diff": "Show what changed between two releases.",
+        "health": "Show answers, findings, drift and performance of a model.",
         "drift": "Show drift of inputs and predictions, or close a finding.",
         "findings": "List findings of the monitors, or close one with a reason.",
         "oversight": "Show second looks, and how fast stops had effect.",

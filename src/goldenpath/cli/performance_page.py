@@ -30,7 +30,14 @@ def _lines(release: ReleasePerformance) -> Iterator[str]:
     names = list(dict.fromkeys(each.metric for each in (*release.estimated, *release.realised)))
     estimated = {each.metric: each for each in release.estimated}
     rows: Sequence[TableRow] = [
-        TableRow((name, _text(estimated.get(name)), _text(realised.get(name)))) for name in names
+        TableRow(
+            (
+                name,
+                performance_text(estimated.get(name)) or "-",
+                performance_text(realised.get(name)) or "-",
+            )
+        )
+        for name in names
     ]
     yield table(("metric", "estimated", "realised"), rows)
     if release.calibration is not None:
@@ -38,9 +45,10 @@ def _lines(release: ReleasePerformance) -> Iterator[str]:
     yield from release.notes
 
 
-def _text(performance: Performance | None) -> str:
+def performance_text(performance: Performance | None) -> str:
+    """Return the value with its interval; empty for None."""
     if performance is None:
-        return "-"
+        return ""
     if performance.low is None or performance.high is None:
         return f"{performance.value:.4f}"
     return f"{performance.value:.4f} ({performance.low:.4f} to {performance.high:.4f})"

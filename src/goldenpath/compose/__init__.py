@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from goldenpath.compose.audits.change_command import check_change as check_change
+    from goldenpath.compose.audits.health_sources import health as health
+    from goldenpath.compose.audits.health_sources import performance as performance
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
     from goldenpath.compose.audits.incident_sources import incidents as incidents
     from goldenpath.compose.audits.live_moments import live_moment as live_moment
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "audits.change_command": ("check_change",),
+    "audits.health_sources": ("health", "performance"),
     "audits.incident_sources": ("incident_desk", "incidents"),
     "audits.live_moments": ("live_moment", "terms_reader"),
     "audits.register_sources": (

@@ -4,9 +4,9 @@ A finding is opened once. It is resolved by the monitor when the values are as i
 again, or by a person with a reason. A later change of the same kind opens another finding.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from goldenpath.times import timestamp
 FindingKind = Literal["shift", "new code", "missing", "refused", "unobserved"]
 """`unobserved`: the release cannot be opened, so nothing about it is monitored."""
 VERSION = 2
+YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,3 +168,15 @@ def resolved(finding: DriftFinding, who: str, reason: str, now: datetime) -> Dri
     """Return the finding as resolved."""
     moment = timestamp(now)
     return replace(finding, state="resolved", resolved_at=moment, resolved_by=who, reason=reason)
+
+
+def budget_left(
+    findings: Iterable[DriftFinding], false_alarms_a_year: float, now: datetime
+) -> float:
+    """Return the alarm budget of a year without the alarms of the last 365 days.
+
+    `findings` are those of one release. Below 0, more alarms came than are false on average.
+    """
+    begin = f"{now - YEAR:%Y-%m-%dT%H:%M:%S}"
+    spent = sum(each.opened_at >= begin for each in findings if each.kind != "unobserved")
+    return false_alarms_a_year - spent

@@ -9,44 +9,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
 from goldenpath import instruments as names
 from goldenpath.drift.verdict import DriftAnswer, DriftVerdict
 from goldenpath.errors import GoldenPathError
-from goldenpath.observe.drift.findings import DriftFinding, FindingKind, load
+from goldenpath.observe.drift.findings import DriftFinding, FindingKind, budget_left, load
 from goldenpath.observe.log.release_rules import Facts
+from goldenpath.observe.refusal_reasons import NOT_RECORDED, REASONS
 from goldenpath.observe.telemetry.series import Series
 from goldenpath.processes.channel_status import ChannelStatus
 from goldenpath.version import __version__
-
-YEAR = timedelta(days=365)
-REASONS = {
-    200: "no score",
-    400: "malformed request",
-    401: "no valid token",
-    403: "not allowed",
-    404: "unknown model",
-    405: "wrong method",
-    408: "too slow",
-    413: "too large",
-    415: "wrong content type",
-    422: "outside the contract",
-    431: "too large",
-    500: "no score",
-    502: "server lost",
-    503: "not available",
-    504: "too slow",
-}
-"""A reason for each status, so that the number of series is bounded. Others are `other`."""
-NOT_RECORDED = "not recorded"
-
-
-def refusal_reason(status: int, note: str = "") -> str:
-    """Return the reason of a refusal, one of few. `note` is that of its record."""
-    return NOT_RECORDED if note == NOT_RECORDED else REASONS.get(status, "other")
 
 
 class FindingCounts:
@@ -96,9 +71,7 @@ def record_monitor(
         series.gauge(names.DRIFT_ANSWER, "{answer}", is_now, ((names.ANSWER, answer),))
     record_findings(series, findings)
     if facts is not None:
-        begin = f"{now - YEAR:%Y-%m-%dT%H:%M:%S}"
-        spent = sum(each.opened_at >= begin for each in findings if each.kind != "unobserved")
-        left = facts.contract.monitor.false_alarms_a_year - spent
+        left = budget_left(findings, facts.contract.monitor.false_alarms_a_year, now)
         series.gauge(names.DRIFT_BUDGET_LEFT, "{alarm}", left)
     for counter in (names.LOG_RECORDS, names.LOG_LOST):
         series.count(counter, "{record}", 0)

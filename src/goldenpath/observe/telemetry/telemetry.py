@@ -24,6 +24,7 @@ from goldenpath.observe.drift.outcomes import inside_of, points
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.refusal_reasons import refusal_reason
 from goldenpath.observe.telemetry.exposition import exposition
 from goldenpath.observe.telemetry.log_records import (
     Where,
@@ -37,7 +38,6 @@ from goldenpath.observe.telemetry.monitor_series import (
     record_home,
     record_monitor,
     record_platform,
-    refusal_reason,
 )
 from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.otlp_sender import OtlpSender
