@@ -17,7 +17,14 @@ from goldenpath.times import timestamp
 
 @click.command()
 @click.option("--seed", help="Choose it after the head was published; without it, see the head.")
-@click.option("-n", "count", type=click.IntRange(1, 100_000), default=60, show_default=True)
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 100_000),
+    default=60,
+    show_default=True,
+    help="How many records to draw.",
+)
 @stage_filter("Only in this stage.")
 @click.option("--model", type=MODEL, help="Only this model.")
 @click.option("--at", "time", help="By the newest head of up to this time.")
