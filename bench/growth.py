@@ -18,6 +18,7 @@ from tests.observe.test_id_filters import files_read
 from tests.oci.stores.test_layout import size_of_index
 from tests.release.evidence.test_leaks import looked_through
 from tests.serve.server.test_batch import most_in_between
+from tests.train.evaluation.test_robustness import matrices_made
 
 from bench.measurement import Measurement
 from goldenpath.observe.log.request_spans import RequestSpans
@@ -34,6 +35,7 @@ def run() -> Iterator[Measurement]:
         yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
     yield from _growth("segments read to find a prediction", 10, _segments)
     yield from _growth("rows of a large request while another waits", 1_000, _between)
+    yield from _growth("matrices that robustness makes for features", 4, matrices_made)
     yield from _growth("bytes of the index for statements about a release", 3, _index)
     yield from _growth(
         "bytes looked through for the lines of secrets", 100, looked_through, _NEARLY_LINEAR

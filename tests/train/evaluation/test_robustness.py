@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.train.evaluation.robustness import Trial, robustness
-from goldenpath.train.evaluation.score import onnx_scorer
+from goldenpath.train.evaluation.score import Numbers, RowMatrix, Table, onnx_scorer, rows_of
 from tests.serve.onnx_graph import logistic_regression
 
 INCOME = Feature("income", "number", minimum=0, maximum=1)
@@ -61,3 +62,51 @@ def test_a_feature_that_the_model_ignores_flips_no_decision(model: Path) -> None
 
 def test_the_same_rows_give_the_same_numbers(model: Path) -> None:
     assert measured(model, INCOME, STATUS) == measured(model, INCOME, STATUS)
+
+
+def matrices_made(count: int) -> int:
+    """Matrices that a model gets while every one of many features is moved and is missing."""
+    features = tuple(
+        Feature(f"x{place}", "number", minimum=0, maximum=1, mutable=True, missing=True)
+        for place in range(count)
+    )
+    contract, got = replace(CONTRACT, features=features), list[NDArray[np.float32]]()
+    random = np.random.default_rng(1)
+    rows = {feature.name: random.random(50) for feature in features}
+
+    def score(table: Table) -> Numbers:
+        got.append(rows_of(contract, table))
+        return np.asarray(np.nan_to_num(got[-1]).mean(axis=1), np.float64)[:, None]
+
+    metrics = dict(robustness(Trial(score, contract, rows, rows)))
+    assert {*metrics} == {"robustness_noise", "robustness_missing", "robustness_flip"}
+    assert len(got) == 2 + 7 * count
+    original = np.column_stack([rows[feature.name] for feature in features]).astype(np.float32)
+    assert (got[0] == original).all(), "every column was put back"
+    assert metrics["robustness_missing"].value == max(
+        _share_that_differs(original, place) for place in range(count)
+    )
+    return len({id(each) for each in got})
+
+
+def _share_that_differs(rows: NDArray[np.float32], place: int) -> float:
+    without = rows.copy()
+    without[:, place] = 0
+    before, after = (each.mean(axis=1) < 0.5 for each in (rows, without))
+    return float((before != after).mean())
+
+
+def test_four_times_the_features_make_no_more_matrices() -> None:
+    assert matrices_made(4) == matrices_made(16) == 2
+
+
+def test_a_column_is_put_back_even_if_the_model_fails() -> None:
+    matrix = RowMatrix(CONTRACT, {"income": RANKS, "status": np.ones(1001)})
+    before = matrix.matrix.copy()
+
+    with pytest.raises(ZeroDivisionError), matrix.replaced("income", np.zeros(1001)) as changed:
+        assert not changed["income"].any()
+        raise ZeroDivisionError
+
+    assert (matrix.matrix == before).all()
+    assert [*matrix] == ["income", "status"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.evaluation.metrics import Estimate, share
-from goldenpath.train.evaluation.score import Scorer
+from goldenpath.train.evaluation.score import RowMatrix, Scorer
 
 Floats = NDArray[np.float64]
 Table = Mapping[str, Floats]
@@ -44,11 +44,12 @@ class Trial:
 def robustness(trial: Trial) -> Iterator[tuple[str, Estimate]]:
     """Yield name and estimate of each metric that applies to the contract."""
     rows = {name: _sample(values) for name, values in trial.rows.items()}
-    rules, before = AnswerRules(trial.contract), trial.score(rows)
+    matrix = RowMatrix(trial.contract, rows)
+    rules, before = AnswerRules(trial.contract), trial.score(matrix)
 
     def changed(name: str, values: Floats) -> NDArray[np.bool_]:
-        modified = {**rows, name: values}
-        return rules.differs(trial.score(modified), before)
+        with matrix.replaced(name, values):
+            return rules.differs(trial.score(matrix), before)
 
     noisy = trial.score(_noisy(trial, rows))
     yield "robustness_noise", share(rules.differs(noisy, before))

@@ -1,6 +1,7 @@
 """Scores rows with the packaged model as a model server does: ONNX Runtime, one thread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +35,42 @@ def open_model(path: Path, contract: Contract) -> OnnxGraph:
     return OnnxGraph(path.read_bytes(), contract, path.name)
 
 
+class RowMatrix(Mapping[str, NDArray[np.generic]]):
+    """A table as the input of a model, of which one column at a time is another one for a while.
+
+    Whoever tries a change of each column would else make the whole matrix for each of them.
+    """
+
+    def __init__(self, contract: Contract, table: Table) -> None:
+        self.matrix = rows_of(contract, table)
+        """32-bit floats, columns in the order of the contract."""
+        self._places = {feature.name: at for at, feature in enumerate(contract.features)}
+
+    def __getitem__(self, name: str) -> NDArray[np.generic]:
+        return self.matrix[:, self._places[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextmanager
+    def replaced(self, name: str, values: NDArray[np.generic]) -> Iterator["RowMatrix"]:
+        """Give a column other values, and put it back at the end."""
+        column = self.matrix[:, self._places[name]]
+        before = column.copy()
+        column[:] = np.asarray(values, np.float32)
+        try:
+            yield self
+        finally:
+            column[:] = before
+
+
 def rows_of(contract: Contract, table: Table) -> NDArray[np.float32]:
     """Return the input of a model: 32-bit floats, columns in the order of the contract."""
+    if isinstance(table, RowMatrix):
+        return table.matrix
     columns = [np.asarray(table[feature.name], np.float32) for feature in contract.features]
     return np.ascontiguousarray(np.column_stack(columns))
 
