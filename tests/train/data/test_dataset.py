@@ -82,3 +82,18 @@ def test_a_file_without_the_format_of_its_name_is_refused(tmp_path: Path) -> Non
 
     with pytest.raises(InvalidInput, match="does not hold PARQUET files"):
         described(path)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.int64()),
+             pa.list_(pa.float64(), 2), pa.struct([("a", pa.int64())])],
+)  # fmt: skip
+def test_values_of_several_parts_are_counted_too(tmp_path: Path, kind: pa.DataType) -> None:
+    values: list[object] = [[1, 2], [2, 1], None, [1, 2], [1, 2]]
+    if pa.types.is_struct(kind):
+        values = [each and {"a": each[0]} for each in ([1], [2], None, [1], [1])]
+    pq.write_table(pa.table({"face": pa.array(values, kind)}), tmp_path / "rows.parquet")
+
+    (column,) = described(tmp_path / "rows.parquet").columns
+
+    assert (column.distinct, column.missing) == (2, 1)

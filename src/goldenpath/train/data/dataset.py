@@ -1,10 +1,13 @@
 """Describes data for the record: digest, size, shape, time range, and a summary of each column."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
@@ -154,11 +157,38 @@ def _repeated(table: pyarrow.dataset.Dataset | None, source: DataSource) -> int 
     return len(values) - int(pc.count_distinct(values, mode="all").as_py())
 
 
+def _distinct(values: _Values) -> int:
+    """Return how many different values a column has, missing ones left out."""
+    try:
+        return int(pc.count_distinct(values, mode="only_valid").as_py())
+    except pa.ArrowNotImplementedError:  # a list, or another value of several parts
+        return len({_digest_of(value) for value in _plain_values(values)})
+
+
+def _plain_values(values: _Values) -> Iterator[bytes]:
+    """Yield each value as bytes; equal values give equal ones."""
+    kind = values.type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not (is_list and pa.types.is_floating(kind.value_type)):
+        yield from (repr(value).encode() for value in values.drop_null().to_pylist())
+        return
+    for chunk in values.drop_null().chunks:
+        ends = np.cumsum(pc.list_value_length(chunk).to_numpy())
+        flat = np.asarray(pc.list_flatten(chunk).to_numpy(zero_copy_only=False))
+        for start, end in pairwise([0, *ends.tolist()]):
+            yield flat[start:end].tobytes()
+
+
+def _digest_of(value: bytes) -> bytes:
+    """Return what tells values apart in little memory."""
+    return hashlib.blake2b(value, digest_size=16).digest()
+
+
 def _column(table: pyarrow.dataset.Dataset, name: str) -> ColumnSummary:
     values = _values(table, name)
     kind = values.type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    distinct = pc.count_distinct(values, mode="only_valid").as_py()
+    distinct = _distinct(values)
     if not is_number or len(values) == values.null_count:
         return ColumnSummary(name, str(kind), values.null_count, distinct)
     return ColumnSummary(
