@@ -16,6 +16,7 @@ import pyarrow.parquet
 from goldenpath.errors import InvalidInput
 from goldenpath.project.data_digest import DataDigest, digest_data
 from goldenpath.project.spec import DataSource
+from goldenpath.train.data.table_file import Column
 from goldenpath.train.training_run import ColumnSummary, Dataset
 
 _FORMATS: tuple[Literal["parquet", "csv"], ...] = ("parquet", "csv")
@@ -165,7 +166,7 @@ def _distinct(values: _Values) -> int:
         return len({_digest_of(value) for value in _plain_values(values)})
 
 
-def _plain_values(values: _Values) -> Iterator[bytes]:
+def _plain_values(values: Column) -> Iterator[bytes]:
     """Yield each value as bytes; equal values give equal ones."""
     kind = values.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
