@@ -32,7 +32,7 @@ def hold(
     reason: str,
     output: Format,
 ) -> None:
-    """Keep named records from erasure and expiry until two people lift it.
+    """Keep named records from erasure until two people lift it.
 
     The key of their day is kept too, so the other inputs of that day in the stage stay as well.
     """
