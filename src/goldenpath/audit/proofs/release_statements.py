@@ -1,13 +1,15 @@
 """The signed statements about a release as files of a bundle, exactly as they were signed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldenpath.release.attest.documents import Document, Documents
 from goldenpath.release.attest.policy import SignedStatement, Verified
 
-LARGEST = 32 * 1024
+LARGEST = 64 * 1024
 """Bytes of the largest statement in a bundle. A bill of materials may be larger: it is named."""
+MOST_BYTES = 160 * 1024
+"""Bytes of all statements of a bundle, so that it stays below 200 kB."""
 MOST = 40
 """The most statements in a bundle."""
 
@@ -40,7 +42,7 @@ def select_statements(verified: Verified, documents: Documents) -> Selection:
         verified.statements, key=lambda each: (each.statement.predicate_type, each.envelope.text)
     ):
         document = by_digest[statement.envelope]
-        reason = _reason(statement, document, len(kept))
+        reason = _reason(statement, document, kept)
         if reason:
             kind = statement.statement.predicate_type
             left_out.append(f"{kind}, {statement.envelope}, by {statement.signer}: {reason}")
@@ -49,13 +51,14 @@ def select_statements(verified: Verified, documents: Documents) -> Selection:
     return Selection(tuple(kept), tuple(left_out))
 
 
-def _reason(statement: SignedStatement, document: Document, count: int) -> str:
+def _reason(statement: SignedStatement, document: Document, kept: Sequence[StatementFiles]) -> str:
     size = sum(map(len, document.layers))
-    if size > LARGEST:
+    before = sum(len(content) for each in kept for content in each.files.values())
+    if size > LARGEST or before + size > MOST_BYTES:
         return f"it has {size} bytes"
     if statement.statement.signed_at is None:
         return "it has no signing time"
-    return f"there are {MOST} others" if count >= MOST else ""
+    return f"there are {MOST} others" if len(kept) >= MOST else ""
 
 
 def _files(statement: SignedStatement, document: Document, number: int) -> StatementFiles:
