@@ -34,7 +34,8 @@ def hold(
 ) -> None:
     """Keep named records from erasure until two people lift it.
 
-    The key of their day is kept too, so the other inputs of that day in the stage stay as well.
+    They do not expire either. The key of their day is kept too, so the other inputs of that day in
+    the stage stay as well.
     """
     home, time = compose.home(), timestamp(compose.now())
     if not predictions and not subjects:

@@ -20,7 +20,10 @@ from goldenpath.times import timestamp
 @click.option("--reason", type=REASON, required=True, help="Why; do not name the person.")
 @output_option
 def lift(case: str, name: str | None, key: Path | None, reason: str, output: Format) -> None:
-    """Lift a hold as one of two people; until the second one, everything is kept."""
+    """Lift a hold as one of two people.
+
+    Until the second one lifts it too, everything is kept.
+    """
     home, time = compose.home(), timestamp(compose.now())
     person, who = compose.person(home, name, key), compose.identity(name, key)
     require_holds_on_record(home)

@@ -16,7 +16,7 @@ from goldenpath.processes.observer_launch import Keep
 @click.option("--at", "time", default="now", help="Count what will have ended at this time.")
 @output_option
 def retention(time: str, output: Format) -> None:
-    """Show what the log keeps until when: by the rules of the stages, and by holds."""
+    """Show what the log keeps until when, by rules and holds."""
     home = compose.home()
     moment = parse_moment(time, compose.now())
     platform = compose.trusted(home).platform
