@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from goldenpath.canary.analysis import Criteria
 from goldenpath.canary.arms import Arm, verdict_on
 from goldenpath.instruments import REQUEST_DURATION_BOUNDS
-from goldenpath.observe.drift.outcomes import PAIRED, PAIRED_SLICE, POINTS, names
-from goldenpath.project.task.answer_rules import DECISIONS
+from goldenpath.observe.drift.outcomes import PAIRED, PAIRED_SLICE, POINTS, names, points
+from goldenpath.project.number_text import number_text
+from goldenpath.project.spec import Contract
+from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.serve.gateway.tally import Tally
 from tests.serve.running import CONTRACT
 
@@ -25,6 +27,20 @@ SCORES = np.linspace(0.05, 0.95, len(POINTS))
 STEP, PAIRS = 50, 0.25
 IN_SLICES = tuple(f"{PAIRED_SLICE}status = {value}" for value in range(len(SLICES)))
 Counts = dict[str, tuple[int, int]]
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stable:
+    """The stable release that a canary is compared with."""
+
+    contract: Contract
+    law: Shares
+    below: Shares
+    """How often a score or value is below each point of the contract."""
+
+
+CREDIT = Stable(CONTRACT, LAW, SCORES)
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,9 @@ class Canary:
     """The share of requests that both answer; 0 if requests are not copied."""
     share: float = 0.1
     """Its share of the traffic."""
+    below: NDArray[np.float64] | None = None
+    """How often its score is below each point; None: as often as that of the stable release."""
+    stable: Stable = CREDIT
 
 
 GOOD = Canary(LAW, 0.0)
@@ -47,19 +66,31 @@ LIMIT = Canary(LAW + np.array([0.009, -0.009, 0.0]), 0.018)
 """A canary at nine tenths of every margin."""
 
 
-def counted(source: np.random.Generator, answers: int, law: NDArray[np.float64]) -> Counts:
+def counted(
+    source: np.random.Generator,
+    answers: int,
+    law: Shares,
+    *,
+    below: Shares = SCORES,
+    contract: Contract = CONTRACT,
+) -> Counts:
     """Return what the observer would count of so many answers."""
     sizes = source.multinomial(answers, SLICES)
-    given = np.array([source.multinomial(n, p) for n, p in zip(sizes, law, strict=True)])
-    below = np.searchsorted(np.sort(source.random(answers)), SCORES)
+    outcomes = AnswerRules(contract).outcomes
+    laws = law if outcomes else np.ones((len(SLICES), 1))
+    given = np.array([source.multinomial(n, p) for n, p in zip(sizes, laws, strict=True)])
+    lower = np.searchsorted(np.sort(source.random(answers)), below)
     found = {
         f"outcome {each}": (int(n), answers)
-        for each, n in zip(DECISIONS, given.sum(0), strict=True)
+        for each, n in zip(outcomes, given.sum(0), strict=bool(outcomes))
     }
     for value, (size, row) in enumerate(zip(sizes, given, strict=True)):
-        for each, hits in zip(DECISIONS, row, strict=True):
+        for each, hits in zip(outcomes, row, strict=bool(outcomes)):
             found[f"{each} where status = {value}"] = (int(hits), int(size))
-    found |= {f"score below {p:g}": (int(n), answers) for p, n in zip(POINTS, below, strict=True)}
+    found |= {
+        f"score below {number_text(p)}": (int(n), answers)
+        for p, n in zip(points(contract), lower, strict=True)
+    }
     return found | dict.fromkeys((PAIRED, *IN_SLICES), (0, 0))
 
 
@@ -117,12 +148,18 @@ def actions(
 ) -> Iterator[tuple[int, str]]:
     """Answers of the canary and the verdict, look by look, without end."""
     random = np.random.default_rng(seed)
-    totals: list[Counts] = [dict.fromkeys(names(CONTRACT), (0, 0)) for _ in range(2)]
+    stable_release, contract = canary.stable, canary.stable.contract
+    below = stable_release.below if canary.below is None else canary.below
+    totals: list[Counts] = [dict.fromkeys(names(contract), (0, 0)) for _ in range(2)]
     requests = [0, 0]
     others = round(looks / canary.share) - looks
     while True:
-        for place, (size, rates) in enumerate(((others, LAW), (looks, canary.law))):
-            new = counted(random, size, rates)
+        releases = (
+            (others, stable_release.law, stable_release.below),
+            (looks, canary.law, below),
+        )
+        for place, (size, rates, lower) in enumerate(releases):
+            new = counted(random, size, rates, below=lower, contract=contract)
             old = totals[place]
             totals[place] = {k: (old[k][0] + new[k][0], old[k][1] + new[k][1]) for k in new}
             requests[place] += size
