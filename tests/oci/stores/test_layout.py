@@ -328,3 +328,20 @@ def test_a_lost_or_damaged_index_of_referrers_hides_nothing(tmp_path: Path) -> N
     assert {each["digest"] for each in json.loads(content)["manifests"]} == {
         each.text for each in notes
     }
+
+
+def test_what_takes_the_tag_of_a_list_hides_nothing_and_stays(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    image = put_manifest(store, b"release")
+    notes = {put_manifest(store, b"note %d" % number, image).digest for number in range(2)}
+    other = put_manifest(store, b"another release")
+    store.tag(f"sha256-{image.digest.hex}", other)
+    taken = LayoutStore(tmp_path)
+    assert {each.digest for each in taken.referrers(image.digest)} == notes
+
+    later = put_manifest(taken, b"later", image)
+
+    again = LayoutStore(tmp_path)
+    assert {each.digest for each in again.referrers(image.digest)} == {*notes, later.digest}
+    assert all(map(again.exists, (image, later, other)))
+    assert again.tags() == ()

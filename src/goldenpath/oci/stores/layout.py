@@ -202,7 +202,9 @@ class LayoutStore:
         if self._listing.subject(digest.hex) is None:
             self._folder.append_line_held(_SUBJECTS, f"{digest.hex} -")
         self._folder.write(self._blob(digest), [content])
-        kept = (e for e in entries if e is not present and as_digest(e) not in moved)
+        kept = [e for e in entries if e is not present and as_digest(e) not in moved]
+        if present is not None and self._is_other(as_digest(present)):
+            kept.append(_untagged(present))  # what took the tag stays listed
         return (*kept, _with_tag(Descriptor(IMAGE_INDEX, digest, len(content)).to_json(), tag))
 
     def _referrers_in(self, entry: Entry) -> Mapping[Digest, Descriptor]:
@@ -211,14 +213,35 @@ class LayoutStore:
         if digest is None:
             return {}
         if digest not in self._lists:
-            content = read_regular(self._blob(digest), MAX_MANIFEST)
-            if content is None or Digest.of(content) != digest:
+            listed = self._read_list(digest)
+            if listed is None:
                 return self._noted(Digest(f"sha256:{(tag_of(entry) or '')[7:]}"))
             if len(self._lists) >= _MOST_LISTS:
                 self._lists.clear()
-            listed = Index.parse(content).manifests
             self._lists[digest] = {each.digest: each for each in listed}
         return self._lists[digest]
+
+    def _is_other(self, digest: Digest | None) -> bool:
+        """Whether it is a manifest that can be read, and no list of referrers."""
+        if digest is None or digest in self._lists:
+            return False
+        try:
+            return self._read_manifest(digest) is not None
+        except (InvalidInput, VerificationError):
+            return False
+
+    def _read_list(self, digest: Digest) -> tuple[Descriptor, ...] | None:
+        """Return what an index lists; None for what is damaged, gone, or no index at all.
+
+        Whoever may write to the store may give the tag to anything.
+        """
+        try:
+            content = read_regular(self._blob(digest), MAX_MANIFEST)
+            if content is None or Digest.of(content) != digest:
+                return None
+            return Index.parse(content).manifests
+        except (InvalidInput, VerificationError):
+            return None
 
     def _noted(self, subject: Digest) -> Mapping[Digest, Descriptor]:
         digests = (Digest(f"sha256:{each}") for each in self._listing.referring(subject.hex))
