@@ -21,10 +21,9 @@ from goldenpath.errors import REFUSED, Unavailable
 @click.option("--context", default="", help="Context of the kubeconfig; default: the current one.")
 @click.option(
     "--gateway",
-    default="goldenpath/models",
-    show_default=True,
+    default="",
     metavar="NAMESPACE/NAME",
-    help="The Gateway of the models.",
+    help="The Gateway of the models; default: that of [cluster] in platform.toml.",
 )
 @output_option
 def verb(target: str, context: str, gateway: str, output: Format) -> None:

@@ -19,14 +19,15 @@ from goldenpath.home import Home
 def examined(home: Home, context: str, gateway: str) -> tuple[ClusterFinding, ...]:
     """Return what the cluster of a kubeconfig context lacks or has wrong. It changes nothing.
 
-    `gateway` is the namespace and name of the Gateway that the routes of models belong to.
+    `gateway` is the namespace and name of the Gateway that the routes of models belong to; empty for
+    the one that `platform.toml` names.
     """
     platform = trusted(home).platform
     wish = ClusterWish(
         stages=tuple(stage.name for stage in platform.stages),
         registry_prefix=platform.registry_prefix,
         url=platform.url,
-        gateway=gateway,
+        gateway=gateway or platform.cluster.gateway,
     )
     return judge_cluster(read_facts(Kubectl(context), wish, now), wish)
 
