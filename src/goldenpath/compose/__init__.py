@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import write_whole as write_whole
     from goldenpath.compose.proofs.erasing import erased as erased
     from goldenpath.compose.proofs.proving import proof_sources as proof_sources
-    from goldenpath.compose.proofs.replaying import open_for_replay as open_for_replay
+    from goldenpath.compose.proofs.replaying import open_inputs_for as open_inputs_for
     from goldenpath.compose.proofs.replaying import replay_loader as replay_loader
     from goldenpath.compose.proofs.replaying import sign_replay as sign_replay
     from goldenpath.compose.release_comparison import compared as compared
@@ -133,7 +133,7 @@ _PARTS = {
     ),
     "proofs.erasing": ("erased",),
     "proofs.proving": ("proof_sources",),
-    "proofs.replaying": ("open_for_replay", "replay_loader", "sign_replay"),
+    "proofs.replaying": ("open_inputs_for", "replay_loader", "sign_replay"),
     "release_comparison": ("trust", "compared"),
     "platform_changes": (
         "change_trust",

@@ -19,8 +19,8 @@ from goldenpath.home import Home
 def examined(home: Home, context: str, gateway: str) -> tuple[ClusterFinding, ...]:
     """Return what the cluster of a kubeconfig context lacks or has wrong. It changes nothing.
 
-    `gateway` is the namespace and name of the Gateway that the routes of models belong to; empty for
-    the one that `platform.toml` names.
+    `gateway` is the namespace and name of the Gateway that the routes of models belong to. If it is
+    empty, that of `platform.toml` counts.
     """
     platform = trusted(home).platform
     wish = ClusterWish(

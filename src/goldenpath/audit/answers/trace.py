@@ -184,6 +184,8 @@ def _lines(traced: Trace) -> Iterator[str]:
     yield f"  answer     {answer_text(record)}"
     yield from circumstances(traced.prediction)
     yield f"  inputs     {traced.prediction.inputs_state}"
+    for feature, value in (traced.prediction.inputs or {}).items():
+        yield f"    {feature} = {'missing' if value is None else f'{value:.9g}'}"
     sealed = traced.prediction
     yield f"  sealed in  {sealed.segment}, checkpoint {sealed.checkpoint_digest}"
     yield ""

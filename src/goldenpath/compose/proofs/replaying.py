@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.proofs.replay import Drawn, LoadRelease, ReplayModel
@@ -32,6 +33,8 @@ from goldenpath.serve.model.loaded_release import load
 from goldenpath.serve.model.model import OnnxModel
 from goldenpath.times import timestamp
 
+Purpose = Literal["replay", "trace"]
+"""What inputs of persons are opened for."""
 READER = "auditor"
 """The role that may open inputs of every stage. In its own stage each approver may as well."""
 
@@ -75,15 +78,16 @@ def _is_code() -> InvalidInput:
     )
 
 
-def open_for_replay(
+def open_inputs_for(
     home: Home,
     name: str | None,
     key: Path | None,
     *,
+    purpose: Purpose,
     reason: str,
     what: Mapping[str, JsonValue],
 ) -> str:
-    """Record that somebody opens inputs for a replay, and return the name.
+    """Record that somebody opens inputs of persons, and return the name.
 
     `what` names the predictions or the draw, and the stage if it is one. Raises `InvalidInput` if
     `platform.toml` does not allow it. Nothing may be opened before this has returned.
@@ -98,9 +102,9 @@ def open_for_replay(
         raise InvalidInput(
             f"{person.name} may not open inputs: expected one of the roles "
             f"{', '.join(sorted(allowed))}",
-            hint="somebody with such a role has to replay it; goldenpath person list shows them",
+            hint="somebody with such a role has to do it; goldenpath person list shows them",
         )
-    details: dict[str, JsonValue] = {**what, "purpose": "replay", "reason": reason}
+    details: dict[str, JsonValue] = {**what, "purpose": purpose, "reason": reason}
     event_log(home).append(
         Event(timestamp(now()), "inputs.opened", person.name, stage, details=details)
     )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -60,6 +60,7 @@ _COLUMNS = (
     "class",
     "probabilities",
 )
+NOT_OPENED = "equal to the commitment, and not opened: --open needs a role and --reason"
 Value = str | int | float | bool | list[str] | list[float] | None
 Record = Mapping[str, Value]
 """One record's readable columns by name; times RFC 3339."""
@@ -75,7 +76,8 @@ class Prediction:
     inputs: Mapping[str, float | None] | None
     """By feature, None for NaN. None if they cannot be decrypted; `inputs_state` says why."""
     inputs_state: str
-    """`opened and equal to the commitment`, `erased`, `expired`, or `none` for a refusal."""
+    """`opened and equal to the commitment`, `NOT_OPENED`, `erased`, `expired`, or for a refusal
+    `none`."""
     references: Mapping[str, str]
     """Identifiers of outside data by kind. Empty if they cannot be decrypted."""
     segment: str
@@ -83,6 +85,12 @@ class Prediction:
     checkpoint: Checkpoint
     checkpoint_digest: str
     """Digest of the signed checkpoint file."""
+
+    def closed(self) -> "Prediction":
+        """Return it without what was encrypted for a person."""
+        if self.inputs is None:
+            return self
+        return replace(self, inputs=None, references={}, inputs_state=NOT_OPENED)
 
     @property
     def prediction_id(self) -> str:
