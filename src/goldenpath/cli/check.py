@@ -24,16 +24,29 @@ def verb(project: Path, schema: bool, output: Format) -> None:
         click.echo(schema_text("goldenpath"), nl=False)
         return
     home = compose.home()
-    faults, later = compose.project_faults(home, project), warnings(project)
+    found, later = compose.project_faults(home, project), warnings(project)
+    faults = tuple(fault for fault in found if not fault.is_open)
+    still_open = tuple(fault for fault in found if fault.is_open)
     unchecked = compose.statement_scene(home, project).not_checked
     lines = [str(fault) for fault in faults] or ["no faults"]
     costs = notes(project)
-    value = {"faults": faults, "warnings": later, "notes": costs, "not_checked": unchecked}
+    value = {
+        "faults": faults,
+        "open": still_open,
+        "warnings": later,
+        "notes": costs,
+        "not_checked": unchecked,
+    }
     show(value, "\n".join(lines), output)
     for cost in costs:
         note(f"note: {cost}")
     for reason in unchecked:
         note(f"not checked: {reason}")
+    for file in dict.fromkeys(fault.file for fault in still_open):
+        fields = [fault.key or "its text" for fault in still_open if fault.file == file]
+        note(f"open: {file}: {', '.join(fields)}")
+    if still_open:
+        note("the gate statements waits for people to write what is open: goldenpath statements")
     for warning in later:
         note(f"warning: a gate will stay closed: {warning}")
     if faults:

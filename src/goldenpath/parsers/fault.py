@@ -14,6 +14,8 @@ class Fault:
     expected: str
     got: str
     hint: str = ""
+    is_open: bool = False
+    """Whether it stands for words that nobody has written yet: a gate waits for them."""
 
     def __str__(self) -> str:
         location = f"{self.file}: {self.key}" if self.key else self.file

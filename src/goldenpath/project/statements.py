@@ -8,7 +8,7 @@ a release that lacks them.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -221,10 +221,22 @@ def _parsed(text: str, file: str) -> tuple[Mapping[str, object], str]:
 def _required_faults(
     file: _File, sections: Mapping[str, str], now: datetime | None, scene: StatementScene | None
 ) -> Iterator[Fault]:
-    """Yield the faults of a statement that the tier requires."""
+    """Yield the faults of a statement that the tier requires.
+
+    As long as its head is empty nobody answers for it, so what is not written there is open.
+    """
     if file.name == THRESHOLDS:
         violations = schema_faults(file.values, "thresholds", file.name)
         yield from (each for each in violations if each.key not in HEADER)
+    is_open = all(file.values.get(key) in (None, "") for key in HEADER)
+    for fault in _word_faults(file, sections, now, scene):
+        yield replace(fault, is_open=is_open)
+
+
+def _word_faults(
+    file: _File, sections: Mapping[str, str], now: datetime | None, scene: StatementScene | None
+) -> Iterator[Fault]:
+    """Yield what is not written or not approved in a statement."""
     yield from _approval_faults(file, now)
     texts = {title: _section(file.body, title) for title in sections}
     for title, text in texts.items():
