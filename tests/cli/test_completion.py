@@ -35,7 +35,7 @@ def completed(home: Path, words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("goldenpath pro", ["promote"]),
+        ("goldenpath prom", ["promote"]),
         ("goldenpath key re", ["revoke"]),
         ("goldenpath promote x --st", ["--stage"]),
         ("goldenpath promote x --t", []),
