@@ -55,8 +55,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import release_or_newest as release_or_newest
     from goldenpath.compose.gitops_access import require_known as require_known
     from goldenpath.compose.gitops_access import seen as seen
-    from goldenpath.compose.gitops_access import sighting as sighting
-    from goldenpath.compose.gitops_access import signed_statements as signed_statements
     from goldenpath.compose.gitops_access import statement_times as statement_times
     from goldenpath.compose.gitops_access import trusted as trusted
     from goldenpath.compose.installation import self_verification as self_verification
@@ -148,12 +146,10 @@ _PARTS = {
         "gitops",
         "trusted",
         "seen",
-        "sighting",
         "statement_times",
         "identity",
         "last_names",
         "name_refusal",
-        "signed_statements",
         "person",
         "platform_store",
         "release",
