@@ -33,5 +33,7 @@ def verb(model: str, stage: str | None, page: Path | None, output: Format) -> No
         publish(page, health_html(deployments).encode())
         note(f"wrote {page}")
     where = f"in {stage}" if stage else "in any stage"
-    nothing = f"git declares no deployment of {model} {where}; goldenpath findings lists what is open"
+    nothing = (
+        f"git declares no deployment of {model} {where}; goldenpath findings lists what is open"
+    )
     show(deployments, health_page(deployments) or nothing, output)

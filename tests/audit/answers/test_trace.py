@@ -26,8 +26,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     yield serve_once(tmp_path_factory.mktemp("served"))[0]
 
 
+def opening(served: Served) -> list[str]:
+    """The flags by which somebody with a role opens the inputs."""
+    key = served.home.root.parent / "validator"
+    return ["--open", "--reason", "a complaint", "--as", "validator", "--key", str(key)]
+
+
 def test_an_answer_leads_to_model_data_code_and_people(served: Served) -> None:
-    result = CliRunner().invoke(verb.verb, [served.prediction_id], env=served.environment)
+    result = CliRunner().invoke(
+        verb.verb, [served.prediction_id, *opening(served)], env=served.environment
+    )
 
     for word in (
         served.made.image.digest.text,
@@ -56,7 +64,9 @@ def test_an_answer_leads_to_model_data_code_and_people(served: Served) -> None:
 
 def test_a_trace_is_data_too(served: Served) -> None:
     result = CliRunner().invoke(
-        verb.verb, [served.prediction_id, "--output", "json"], env=served.environment
+        verb.verb,
+        [served.prediction_id, *opening(served), "--output", "json"],
+        env=served.environment,
     )
 
     made = json.loads(result.stdout)
