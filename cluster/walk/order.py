@@ -66,8 +66,9 @@ def _steps(
     yield "8  a rollback by a commit", lambda: following.roll_back(scene, record, first)
     yield "9  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
     yield "10  prune, sync again, hold", lambda: _end(scene, record, first, second)
-    yield "11  many models", lambda: many_models.follow_many(scene, record, models)
-    yield "12  doctor", lambda: examination.examine(scene, record)
+    yield "11  doctor", lambda: examination.examine(scene, record)
+    # The last one, since doctor knows nothing about simulated nodes.
+    yield "12  many models", lambda: many_models.follow_many(scene, record, models)
 
 
 def _begin(scene: Scene, record: WalkRecord) -> None:

@@ -154,7 +154,13 @@ def _nodes(facts: ClusterFacts) -> Iterator[ClusterFinding]:
 def _judged_runtime(check: str, runtime: str) -> ClusterFinding:
     match = _RUNTIME.match(runtime)
     if match is None or match["name"] not in _LEAST:
-        return _unknown(check, f"nothing is known about {runtime or 'a node without a runtime'}")
+        known = " and ".join(sorted(_LEAST))
+        return ClusterFinding(
+            check,
+            "unknown",
+            f"could not find out: nothing is known about {runtime or 'a node without a runtime'}",
+            f"find out whether it mounts images as volumes; {known} are known to",
+        )
     version, least = (int(match["major"]), int(match["minor"])), _LEAST[match["name"]]
     if version < least:
         cure = f"upgrade to {match['name']} {'.'.join(map(str, least))} or later"
