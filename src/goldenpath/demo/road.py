@@ -24,7 +24,7 @@ def start(walk: Walk, today: date) -> None:
         )
     walk.run(f"goldenpath new {PROJECT}")
     walk.claim("the lock was made here", (walk.folder / PROJECT / "uv.lock").is_file())
-    walk.run("goldenpath check", into=PROJECT, expect=2)
+    walk.run("goldenpath statements", into=PROJECT)
     walk.claim("no statement of a person is there before a person wrote it", not _is_written(walk))
     walk.say("  (the bank writes its statements H01 to H25 and has them approved)")
     write_statements(walk.folder / PROJECT, today)
