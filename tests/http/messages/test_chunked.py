@@ -63,6 +63,24 @@ def test_what_is_taken_has_the_same_bytes_to_llhttp(data: bytes, step: int) -> N
         assert (theirs.body, theirs.is_over) == (body, True)
 
 
+@pytest.mark.parametrize("extension", [b";a", b";a=b", b';a="b \\"c"', b';a="";b', b";a~=b;c=d"])
+def test_an_extension_of_the_form_of_the_rfc_is_taken(extension: bytes) -> None:
+    data = b"3" + extension + b"\r\nabc\r\n0\r\n\r\n"
+
+    theirs = _llhttp(data)
+
+    assert theirs is not None and theirs.body == b"abc"
+    assert ChunkedReader(1 << 16).feed(data) == b"abc"
+
+
+@pytest.mark.parametrize(
+    "extension", [b";", b";=", b";a=", b"; a", b" ;a", b";a;", b';a="b', b";a=b c"]
+)
+def test_an_extension_of_another_form_is_refused(extension: bytes) -> None:
+    with pytest.raises(BadMessage):
+        ChunkedReader(1 << 16).feed(b"3" + extension + b"\r\nabc\r\n0\r\n\r\n")
+
+
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
 def test_a_body_is_whole_however_it_is_cut(step: int) -> None:
     data = b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n0\r\nX: y\r\n\r\nGET"

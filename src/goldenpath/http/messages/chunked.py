@@ -10,7 +10,12 @@ from goldenpath.http.messages.heads import BadMessage
 LONGEST_LINE = 1024
 """Bytes of the line before a chunk, or of one line of the trailer."""
 LONGEST_TRAILER = 8192
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t -~\x80-\xff]*)?")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+# An extension has a name and perhaps a value (RFC 9112, 7.1.1). Space around them is not taken.
+_SIZE = re.compile(
+    rb"([0-9A-Fa-f]{1,16})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
+)
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*")
 _LINE_END = b"\r\n"
 

@@ -186,14 +186,10 @@ class Subjects:
             self._database.execute(
                 "INSERT OR IGNORE INTO day VALUES (?, ?)", (day, secrets.token_bytes(32))
             )
-            (of_day,) = self._database.execute(
-                "SELECT key FROM day WHERE name = ?", (day,)
-            ).fetchone()
+            of_day = self._kept("SELECT key FROM day WHERE name = ?", day)
             self._database.executemany("INSERT OR IGNORE INTO subject VALUES (?, ?)", fresh)
             for name, (place, _) in zip(names, fresh, strict=True):
-                (key,) = self._database.execute(
-                    "SELECT key FROM subject WHERE place = ?", (place,)
-                ).fetchone()
+                key = self._kept("SELECT key FROM subject WHERE place = ?", place)
                 cache[name] = Subject.of(key, of_day)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
@@ -201,6 +197,14 @@ class Subjects:
                 self._database.execute("ROLLBACK")
             self._caches.clear()
             raise Unavailable(f"keys of subjects cannot be written: {error}") from error
+
+    def _kept(self, query: str, name: str | bytes) -> bytes:
+        """Return a key that was just written. In a torn file its index may not lead to it."""
+        row = self._database.execute(query, (name,)).fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("a key is missing that was just written")
+        key: bytes = row[0]
+        return key
 
     def _forget_what_others_erased(self) -> None:
         try:
@@ -221,6 +225,4 @@ class Subjects:
         self._database.execute(
             "INSERT OR IGNORE INTO setting VALUES (?, ?)", (name, secrets.token_bytes(32))
         )
-        rows = self._database.execute("SELECT value FROM setting WHERE name = ?", (name,))
-        value: bytes = rows.fetchone()[0]
-        return value
+        return self._kept("SELECT value FROM setting WHERE name = ?", name)
