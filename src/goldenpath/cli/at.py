@@ -28,20 +28,18 @@ def verb(
     TIME is RFC 3339, local time such as '2026-01-14 14:03', 14:03 for today, or now. With --vs the
     releases, shares, people, policies, monitors and thresholds that differ are shown.
     """
-    home, moment = compose.home(), _past(time)
-    after = None if other is None else _past(other)
-    live = compose.live_moment(home, moment, stage=stage, model=model)
+    home, moments = compose.home(), [_past(each) for each in (time, other) if each is not None]
+    live, *later = compose.live_moments(home, *moments, stage=stage, model=model)
     if not live.models:  # only then, because it reads git once more
         compose.require_known(home, stage, model, live.recorded)
-    if after is None:
-        show(live.models, render_live(live.models, moment, live.logs), output)
-        require_whole(live.logs)
-        return
-    later = compose.live_moment(home, after, stage=stage, model=model)
-    differences = live_differences(live.models, later.models, compose.terms_reader(home))
-    record = {"from": moment, "to": after, "differences": differences}
-    show(record, render_differences(differences, (moment, after), later.logs), output)
-    require_whole(later.logs)
+    if later:
+        differences = live_differences(live.models, later[0].models, compose.terms_reader(home))
+        record = {"from": moments[0], "to": moments[1], "differences": differences}
+        page = render_differences(differences, (moments[0], moments[1]), live.logs)
+        show(record, page, output)
+    else:
+        show(live.models, render_live(live.models, moments[0], live.logs), output)
+    require_whole(live.logs)
 
 
 def _past(time: str) -> datetime:

@@ -24,10 +24,11 @@ def verb(project: Path, schema: bool, output: Format) -> None:
         click.echo(schema_text("goldenpath"), nl=False)
         return
     home = compose.home()
-    found, later = compose.project_faults(home, project), warnings(project)
+    scene = compose.statement_scene(home, project)
+    found, later = compose.project_faults(home, project, scene), warnings(project)
     faults = tuple(fault for fault in found if not fault.is_open)
     still_open = tuple(fault for fault in found if fault.is_open)
-    unchecked = compose.statement_scene(home, project).not_checked
+    unchecked = scene.not_checked
     lines = [str(fault) for fault in faults] or ["no faults"]
     costs = notes(project)
     value = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.health_sources import performance as performance
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
     from goldenpath.compose.audits.incident_sources import incidents as incidents
-    from goldenpath.compose.audits.live_moments import live_moment as live_moment
+    from goldenpath.compose.audits.live_moments import live_moments as live_moments
     from goldenpath.compose.audits.live_moments import terms_reader as terms_reader
     from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
     from goldenpath.compose.audits.register_sources import key_reach as key_reach
@@ -105,7 +105,7 @@ _PARTS = {
     "audits.change_command": ("check_change",),
     "audits.health_sources": ("health", "performance"),
     "audits.incident_sources": ("incident_desk", "incidents"),
-    "audits.live_moments": ("live_moment", "terms_reader"),
+    "audits.live_moments": ("live_moments", "terms_reader"),
     "audits.register_sources": (
         "deployment_use",
         "key_reach",

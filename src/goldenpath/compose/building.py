@@ -83,9 +83,12 @@ def _published(home: Home, platform: "Platform", key: bytes) -> "Store | None":
     return open_store(uri) if counts and uri != f"layout:{home.registry}" else None
 
 
-def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
+def project_faults(
+    home: Home, root: Path, scene: "StatementScene | None" = None
+) -> "tuple[Fault, ...]":
     """Return all faults of a project; its lock is judged as the build judges it.
 
+    `scene` is what `statement_scene` returned, for a caller that has it already.
     The rules of the platform count as this machine followed them last. Nothing is fetched.
 
     Raises `Unavailable` if uv cannot compare the lock with the project.
@@ -96,7 +99,7 @@ def project_faults(home: Home, root: Path) -> "tuple[Fault, ...]":
 
     if any(link_faults(root)):
         return faults(root, now())
-    listed = faults(root, now(), statement_scene(home, root))
+    listed = faults(root, now(), scene or statement_scene(home, root))
     try:
         project = with_rules(read_declaration(root), _known_rules(home))
         rules = (project.indexes, project.file_hosts)

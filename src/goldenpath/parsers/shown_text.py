@@ -17,7 +17,12 @@ def shown_text(text: str) -> str:
     return _UNSHOWN.sub("\ufffd", text)
 
 
+def plain_line(text: str) -> str:
+    """Return the text as one line without control characters, however long."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def one_line(text: str, most: int = 200) -> str:
     """Return the text as one line without control characters, shortened to `most` letters."""
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    plain = plain_line(text)
     return plain if len(plain) <= most else plain[: most - 1] + "…"

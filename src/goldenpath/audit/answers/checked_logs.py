@@ -85,7 +85,7 @@ def _walked(home: Home, held: HeldHeads, *, until: datetime | None, model: str |
     walk, wanted = _Walk(), {each.events.count for each in held.heads}
     for line in EventLog(home.events).links():
         if isinstance(line, Break):
-            walk.breaks.append(f"the audit log is broken at {line.place}: {line.reason}")
+            walk.breaks.append(line.message)
             continue
         walk.last = max(walk.last, line.sequence + 1)
         if line.sequence + 1 in wanted:

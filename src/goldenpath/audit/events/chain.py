@@ -54,6 +54,11 @@ class Break:
     """File and line number."""
     reason: str
 
+    @property
+    def message(self) -> str:
+        """The break in one sentence."""
+        return f"the audit log is broken at {self.place}: {self.reason}"
+
 
 def link(head: Head, event: Event) -> bytes:
     """Return the line that follows `head`, without its newline.

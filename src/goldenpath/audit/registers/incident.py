@@ -15,6 +15,7 @@ from goldenpath.errors import InvalidInput, did_you_mean
 ReportingDuty = Literal[
     "ai-act-serious", "dora-initial", "dora-intermediate", "dora-final", "gdpr-breach"
 ]
+IncidentAction = Literal["opened", "reported", "closed"]
 LAW: Mapping[ReportingDuty, str] = {
     "ai-act-serious": "Regulation (EU) 2024/1689, Art. 73(2): 15 days",
     "dora-initial": "Regulation (EU) 2022/2554, Art. 19, with 2025/301: 4 hours after it was "
@@ -43,7 +44,7 @@ class IncidentClock:
 class IncidentStep:
     """One signed step of an incident."""
 
-    action: Literal["opened", "reported", "closed"]
+    action: IncidentAction
     time: datetime
     by: str
     text: str

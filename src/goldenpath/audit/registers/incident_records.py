@@ -4,7 +4,7 @@ A step counts only if the person whom it names signed it and was listed then. On
 believed is shown with its fault: nothing is left out, and it stops no clock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,10 +12,17 @@ import msgspec
 
 from goldenpath.audit.alarms.closing import was_listed
 from goldenpath.audit.events.event import Event, Kind
-from goldenpath.audit.registers.incident import Incident, IncidentStep, clocks, duty_of
+from goldenpath.audit.registers.incident import (
+    Incident,
+    IncidentAction,
+    IncidentStep,
+    clocks,
+    duty_of,
+)
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
+from goldenpath.parsers.shown_text import plain_line
 from goldenpath.parsers.typed import typed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity, require_listed
@@ -27,11 +34,12 @@ from goldenpath.times import timestamp
 NAMESPACE = "goldenpath-incident"
 """Namespace of the signature, so that it counts for nothing else."""
 MOST_TEXT = 2_000
-KINDS: dict[str, Kind] = {
-    "opened": "incident.opened",
-    "reported": "incident.reported",
-    "closed": "incident.closed",
+_ACTIONS: Mapping[Kind, IncidentAction] = {
+    "incident.opened": "opened",
+    "incident.reported": "reported",
+    "incident.closed": "closed",
 }
+KINDS: Mapping[str, Kind] = {action: kind for kind, action in _ACTIONS.items()}
 _CORRECTIVE = (
     "drift.alarm", "drift.closed", "platform.alarm", "rollout.held", "rollout.resumed",
     "rollout.rolled-back", "release.promoted", "release.retired", "route.changed",
@@ -112,7 +120,12 @@ def open_incident(desk: IncidentDesk, opening: IncidentOpening) -> str:
 
 
 def add_step(
-    desk: IncidentDesk, known: Sequence[Incident], incident: str, *, action: str, text: str
+    desk: IncidentDesk,
+    known: Sequence[Incident],
+    incident: str,
+    *,
+    action: str,
+    text: str,
 ) -> None:
     """Add that a duty was reported, or that the incident is closed, by a signed event.
 
@@ -140,7 +153,7 @@ def read_incidents(
     known = [each for each in events if each.time <= timestamp(moment)]
     steps: dict[str, list[tuple[Event, IncidentStatement | None, str]]] = {}
     for event in known:
-        if event.kind in KINDS.values():
+        if event.kind in _ACTIONS:
             statement, fault = _checked(event, people)
             name = str((event.details or {}).get("incident", ""))
             steps.setdefault(name, []).append((event, statement, fault))
@@ -177,11 +190,11 @@ def _incident(
 
 
 def _step(event: Event, statement: IncidentStatement | None, fault: str) -> IncidentStep:
-    action = next(name for name, kind in KINDS.items() if kind == event.kind)
+    action = _ACTIONS[event.kind]
     text = statement.text if statement is not None else ""
     time = _time(event.time)
     return IncidentStep(
-        "opened" if action == "opened" else "reported" if action == "reported" else "closed",
+        action,
         time or datetime.max.replace(tzinfo=UTC),
         event.actor,
         text,
@@ -249,7 +262,7 @@ def _write(desk: IncidentDesk, statement: IncidentStatement) -> None:
 
 
 def _one_line(text: str, what: str) -> str:
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    line = plain_line(text)
     if not 0 < len(line) <= MOST_TEXT:
         raise InvalidInput(f"an incident needs {what} of 1 to {MOST_TEXT} letters")
     return line

@@ -34,7 +34,7 @@ def known_releases(records: SignedRecords, history: Sequence[Intent], home: Home
         unknown.append(f"the tags of the store cannot be read: {error.message}")
     for line in EventLog(home.events).links():
         if isinstance(line, Break):
-            unknown.append(f"the audit log is broken at {line.place}: {line.reason}")
+            unknown.append(line.message)
         elif line.event.kind.startswith("release.") and line.event.time[:19] <= until:
             with suppress(InvalidInput):  # an event about no release
                 digests.add(Digest(line.event.digest))

@@ -117,7 +117,7 @@ def _unregistered(
     strange: dict[tuple[str, str], str] = {}
     for line in EventLog(home.events).links():
         if isinstance(line, Break):
-            yield f"the audit log is broken at {line.place}: {line.reason}"
+            yield line.message
             continue
         event = line.event
         name = (event.stage, event.model)
@@ -164,7 +164,7 @@ def gather_oversight(
     unknown = [*BEYOND_OVERSIGHT, *counts.unknown]
     for line in EventLog(home.events).links():
         if isinstance(line, Break):
-            unknown.append(f"the audit log is broken at {line.place}: {line.reason}")
+            unknown.append(line.message)
         else:
             events.append(line.event)
     return OversightRegister(

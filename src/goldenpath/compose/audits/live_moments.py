@@ -41,31 +41,41 @@ class LiveMoment:
     """Stages and models that the history names."""
 
 
-def live_moment(
-    home: Home, moment: datetime, *, stage: str | None = None, model: str | None = None
-) -> LiveMoment:
-    """Return what was live at a moment, of one stage or model or of all."""
+def live_moments(
+    home: Home, *moments: datetime, stage: str | None = None, model: str | None = None
+) -> tuple[LiveMoment, ...]:
+    """Return what was live at each moment, of one stage or model or of all.
+
+    Git and both logs are read and checked once for all of them.
+    """
     known, repository = trusted(home), gitops(home)
     history = open_intents(home.timeline, repository, known.commit, sighting(home), model=model)
-    answers = answers_at(home, moment)
     logs = check_logs(home, held(home, known.platform), model=model)
-    models = live_at(
-        history,
-        logs.events,
-        moment,
-        answers.by_release if answers else None,
-        alive=now() if is_up(home) else None,
-        approve=SignedApprovals(repository, signed_statements(home, known.platform)),
-        logs=logs.states,
-        spans=answers.spans if answers else None,
-    )
-    used = answers.by_process if answers else {}
-    chosen = tuple(
-        replace(live, uses=used.get((live.stage, live.model)))
-        for live in models
-        if stage in (None, live.stage) and model in (None, live.model)
-    )
-    return LiveMoment(chosen, logs.states, frozenset(history.places()))
+    alive = now() if is_up(home) else None
+    approve = SignedApprovals(repository, signed_statements(home, known.platform))
+    recorded = frozenset(history.places())
+
+    def at(moment: datetime) -> LiveMoment:
+        answers = answers_at(home, moment)
+        models = live_at(
+            history,
+            logs.events,
+            moment,
+            answers.by_release if answers else None,
+            alive=alive,
+            approve=approve,
+            logs=logs.states,
+            spans=answers.spans if answers else None,
+        )
+        used = answers.by_process if answers else {}
+        chosen = tuple(
+            replace(live, uses=used.get((live.stage, live.model)))
+            for live in models
+            if stage in (None, live.stage) and model in (None, live.model)
+        )
+        return LiveMoment(chosen, logs.states, recorded)
+
+    return tuple(map(at, moments))
 
 
 def terms_reader(home: Home) -> Callable[[str], Mapping[str, str]]:

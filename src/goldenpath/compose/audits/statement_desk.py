@@ -51,11 +51,12 @@ def fill_heads(root: Path, head: Mapping[str, str]) -> tuple[str, ...]:
     changed. Raises `InvalidInput` for an approver who is the owner, or whom nobody lists.
     """
     refuse_links(root)
-    for fault in approver_faults("", head, statement_scene(home(), root).people):
+    scene = statement_scene(home(), root)
+    for fault in approver_faults("", head, scene.people):
         raise InvalidInput(f"expected {fault.expected}, got {fault.got}", hint=fault.hint)
     if head["owner"].strip().casefold() == head["approved_by"].strip().casefold():
         raise InvalidInput("expected somebody other than the owner as approver, got the owner")
-    faults = project_faults(home(), root)
+    faults = project_faults(home(), root, scene)
     changed = []
     for file in dict.fromkeys(each.file for each in required_here(root)):
         path = root / file

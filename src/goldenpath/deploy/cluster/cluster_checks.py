@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.cluster.api_fields import entries, members
 from goldenpath.deploy.cluster.cluster_facts import RESOURCES, ClusterFacts, ClusterWish
 from goldenpath.deploy.cluster.kubectl import ClusterAnswer
 from goldenpath.promote.manifests.object_names import namespace_of
@@ -87,7 +88,7 @@ def _resources(facts: ClusterFacts) -> Iterator[ClusterFinding]:
         if answer.state == "unknown":
             yield _unknown(group, answer.reason)
             continue
-        served = {str(_members(each).get("name")) for each in _items(answer.value, "resources")}
+        served = {str(each.get("name")) for each in entries(answer.value.get("resources"))}
         missing = ", ".join(name for name in needed if name not in served)
         owner = _PROVIDERS.get(group.partition("/")[0], "the Gateway API")
         if missing:
@@ -144,7 +145,7 @@ def _nodes(facts: ClusterFacts) -> Iterator[ClusterFinding]:
     if facts.nodes.state != "found":
         yield _unknown(check, facts.nodes.reason)
         return
-    seen = sorted({_runtime(each) for each in _items(facts.nodes.value, "items")})
+    seen = sorted({_runtime(each) for each in entries(facts.nodes.value.get("items"))})
     if not seen:
         yield ClusterFinding(check, "wrong", "the cluster has no node", "add one")
     for runtime in seen:
@@ -171,8 +172,8 @@ def _judged_runtime(check: str, runtime: str) -> ClusterFinding:
     return ClusterFinding(check, "ok", runtime)
 
 
-def _runtime(node: JsonValue) -> str:
-    information = _members(_members(_members(node).get("status")).get("nodeInfo"))
+def _runtime(node: Mapping[str, JsonValue]) -> str:
+    information = members(members(node.get("status")).get("nodeInfo"))
     return str(information.get("containerRuntimeVersion", ""))
 
 
@@ -202,8 +203,8 @@ def _gateway(facts: ClusterFacts, wish: ClusterWish) -> ClusterFinding:
             check, "wrong", "does not exist", "make it, or name yours with --gateway"
         )
     conditions = {
-        str(_members(each).get("type")): str(_members(each).get("status"))
-        for each in _items(_members(answer.value.get("status")), "conditions")
+        str(each.get("type")): str(each.get("status"))
+        for each in entries(members(answer.value.get("status")).get("conditions"))
     }
     bad = [name for name in ("Accepted", "Programmed") if conditions.get(name) != "True"]
     if bad:
@@ -217,7 +218,7 @@ def _health(facts: ClusterFacts) -> ClusterFinding:
     check, version = "health in Argo CD", _numbers(facts.version)
     if facts.argocd.state != "found":
         return _unknown(check, facts.argocd.reason)
-    if _HEALTH in _members(facts.argocd.value.get("data")):
+    if _HEALTH in members(facts.argocd.value.get("data")):
         return ClusterFinding(check, "ok", "InferenceServices have an override of their own")
     mode = _setting(facts.kserve, "storageInitializer").get("ociModelMode")
     if facts.kserve.state != "found" or version is None:
@@ -239,8 +240,8 @@ def _follower(facts: ClusterFacts, wish: ClusterWish) -> ClusterFinding:
     if answer.state == "absent":
         cure = "apply argocd/project.yaml and argocd/applicationset.yaml of the gitops repository"
         return ClusterFinding(check, "wrong", "Argo CD does not follow the platform", cure)
-    generators = _items(_members(answer.value.get("spec")), "generators")
-    urls = {str(_members(_members(each).get("git")).get("repoURL")) for each in generators}
+    generators = entries(members(answer.value.get("spec")).get("generators"))
+    urls = {str(members(each.get("git")).get("repoURL")) for each in generators}
     if urls != {wish.url}:
         cure = "two platforms in one cluster need an Argo CD and namespaces of their own"
         message = f"follows {', '.join(sorted(urls)) or 'nothing'}, expected {wish.url}"
@@ -256,7 +257,7 @@ def _namespaces(facts: ClusterFacts) -> Iterator[ClusterFinding]:
             yield _unknown(check, answer.reason)
         elif answer.state == "absent":
             yield ClusterFinding(check, "ok", "does not exist yet; Argo CD makes it")
-        elif _members(_members(answer.value.get("metadata")).get("labels")).get(label) != value:
+        elif members(members(answer.value.get("metadata")).get("labels")).get(label) != value:
             cure = "ask who made it: they give it up, or label it as ours, or the stage is renamed"
             message = f"is somebody else's: it has no label {label}={value}"
             yield ClusterFinding(check, "wrong", message, cure)
@@ -295,15 +296,6 @@ def _clock(facts: ClusterFacts) -> ClusterFinding:
 def _setting(answer: ClusterAnswer, key: str) -> Mapping[str, JsonValue]:
     """Return one JSON text in a ConfigMap; empty for anything else."""
     try:
-        return _members(json.loads(str(_members(answer.value.get("data")).get(key, ""))))
+        return members(json.loads(str(members(answer.value.get("data")).get(key, ""))))
     except (ValueError, RecursionError):
         return {}
-
-
-def _members(value: JsonValue) -> Mapping[str, JsonValue]:
-    return value if isinstance(value, dict) else {}
-
-
-def _items(value: Mapping[str, JsonValue], key: str) -> list[JsonValue]:
-    items = value.get(key)
-    return items if isinstance(items, list) else []

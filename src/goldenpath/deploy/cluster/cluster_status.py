@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.cluster.api_fields import entries, members
 from goldenpath.deploy.cluster.kubectl import ClusterAnswer, Kubectl
 from goldenpath.deploy.cluster.pod_reasons import pod_reason
 from goldenpath.promote.manifests.desired import Deployment
@@ -107,13 +108,13 @@ def _shares(
     if routes.state == "unknown":
         return None, (f"routes could not be read: {routes.reason}",)
     name = route_name(deployment.model)
-    item = next((each for each in items(routes.value) if _name(each) == name), None)
+    item = next((each for each in entries(routes.value.get("items")) if _name(each) == name), None)
     if item is None:
         return None, (f"the cluster has no HTTPRoute {name}",)
     backends = [
-        members(backend)
-        for rule in _list(members(item.get("spec")).get("rules"))
-        for backend in _list(members(rule).get("backendRefs"))
+        backend
+        for rule in entries(members(item.get("spec")).get("rules"))
+        for backend in entries(rule.get("backendRefs"))
     ]
     weights = {str(each.get("name")): _weight(each.get("weight")) for each in backends}
     total = sum(weights.values())
@@ -126,14 +127,17 @@ def _readiness(service: str, stage: StageAnswers) -> tuple[bool | None, str]:
     """Return whether a service is Ready, and why it is not."""
     if stage.services.state == "unknown":
         return None, f"services could not be read: {stage.services.reason}"
-    item = next((each for each in items(stage.services.value) if _name(each) == service), None)
+    item = next(
+        (each for each in entries(stage.services.value.get("items")) if _name(each) == service),
+        None,
+    )
     if item is None:
         return False, f"the cluster has no InferenceService {service} yet"
     if members(item.get("metadata")).get("deletionTimestamp"):
         return False, f"InferenceService {service} is being removed; Argo CD makes it again after"
     conditions = {
         str(each.get("type")): each
-        for each in map(members, _list(members(item.get("status")).get("conditions")))
+        for each in entries(members(item.get("status")).get("conditions"))
     }
     ready = conditions.get("Ready", {})
     if ready.get("status") == "True":
@@ -142,7 +146,7 @@ def _readiness(service: str, stage: StageAnswers) -> tuple[bool | None, str]:
         return False, f"not Ready; its pods could not be read: {stage.pods.reason}"
     reasons = [
         pod_reason(each)
-        for each in items(stage.pods.value)
+        for each in entries(stage.pods.value.get("items"))
         if members(members(each.get("metadata")).get("labels")).get(_SERVICE_LABEL) == service
     ]
     named = next((reason for reason in reasons if reason), "")
@@ -167,7 +171,7 @@ def _application(deployment: Deployment, applications: ClusterAnswer) -> Iterato
     if status is None:
         yield f"Argo CD has no Application {_application_name(deployment)}: has it read the commit?"
         return
-    for condition in map(members, _list(status.get("conditions"))):
+    for condition in entries(status.get("conditions")):
         if str(condition.get("type", "")).endswith("Error"):
             yield f"Argo CD: {condition.get('type')}: {condition.get('message')}"
     state = members(status.get("sync")).get("status", "Unknown")
@@ -187,7 +191,9 @@ def _behind(deployment: Deployment, applications: ClusterAnswer, commit: str) ->
 
 def _status(deployment: Deployment, applications: ClusterAnswer) -> Mapping[str, JsonValue] | None:
     name = _application_name(deployment)
-    item = next((each for each in items(applications.value) if _name(each) == name), None)
+    item = next(
+        (each for each in entries(applications.value.get("items")) if _name(each) == name), None
+    )
     return None if item is None else members(item.get("status"))
 
 
@@ -198,20 +204,6 @@ def _application_name(deployment: Deployment) -> str:
 def _weight(value: JsonValue) -> int:
     # The Gateway API: a backend without a weight has 1.
     return value if isinstance(value, int) and not isinstance(value, bool) else 1
-
-
-def items(value: Mapping[str, JsonValue]) -> list[Mapping[str, JsonValue]]:
-    """Return the objects of a list."""
-    return [members(each) for each in _list(value.get("items"))]
-
-
-def members(value: JsonValue) -> Mapping[str, JsonValue]:
-    """Return a mapping; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
 
 
 def _name(item: Mapping[str, JsonValue]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.cluster.api_fields import entries, members
 
 _PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _EXITS = {
@@ -18,12 +19,12 @@ _SHOWN = 300
 
 def pod_reason(pod: Mapping[str, JsonValue]) -> str:
     """Return why a pod does not run; empty if nothing in its status says so."""
-    status = _members(pod.get("status"))
-    for condition in _each(status.get("conditions")):
+    status = members(pod.get("status"))
+    for condition in entries(status.get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return f"no node takes its pod: {_text(condition)}"
     for key in ("initContainerStatuses", "containerStatuses"):
-        for container in _each(status.get(key)):
+        for container in entries(status.get(key)):
             reason = next(_container(container), "")
             if reason:
                 return reason
@@ -34,11 +35,11 @@ def pod_reason(pod: Mapping[str, JsonValue]) -> str:
 
 def _container(container: Mapping[str, JsonValue]) -> Iterator[str]:
     name = container.get("name")
-    waiting = _members(_members(container.get("state")).get("waiting"))
+    waiting = members(members(container.get("state")).get("waiting"))
     if waiting.get("reason") in _PULL:
         yield f"the node cannot pull {container.get('image')}: {_text(waiting)}"
     for moment in ("state", "lastState"):
-        ended = _members(_members(container.get(moment)).get("terminated"))
+        ended = members(members(container.get(moment)).get("terminated"))
         code = ended.get("exitCode")
         if isinstance(code, int) and code:
             meaning = _EXITS.get(code) or str(ended.get("reason") or "it gives no reason")
@@ -49,11 +50,3 @@ def _container(container: Mapping[str, JsonValue]) -> Iterator[str]:
 
 def _text(value: Mapping[str, JsonValue]) -> str:
     return str(value.get("message") or value.get("reason") or "no reason given")[:_SHOWN]
-
-
-def _each(value: JsonValue) -> Iterator[Mapping[str, JsonValue]]:
-    yield from map(_members, value if isinstance(value, list) else [])
-
-
-def _members(value: JsonValue) -> Mapping[str, JsonValue]:
-    return value if isinstance(value, dict) else {}
