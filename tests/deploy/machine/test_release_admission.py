@@ -22,7 +22,7 @@ from goldenpath.promote.workspace.stage_history import StageHistory
 from tests.deploy.platform import PATIENCE, OneMachine
 from tests.sizes import full_size
 
-LARGE = 300 << 20
+LARGE = 600 << 20
 
 
 class Gated(LayoutStore):
@@ -113,13 +113,11 @@ def test_another_model_changes_while_a_large_release_is_verified_and_sigterm_end
         said = (here.home.run / "said").read_text()
 
     changed = said.index(f"({one.short} 50%, {two.short} 50%)")
-    assert said.index(f"dev/big: absent: {large.short}") < changed
+    assert said.index("dev/big: absent") < changed
     assert changed < said.index("dev/big: starting")
 
     with here.up() as up:  # which knows nothing yet, and verifies all of it
-        up.until(
-            lambda _: f"dev/big: absent: {large.short}" in (here.home.run / "said").read_text()
-        )
+        up.until(lambda _: "dev/big: absent" in (here.home.run / "said").read_text())
         children = up.children()
         up.process.send_signal(signal.SIGTERM)
         assert up.process.wait(PATIENCE) == 0
