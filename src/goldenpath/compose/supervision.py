@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
 from goldenpath.audit.alarms.channel_secrets import secrets_folder
+from goldenpath.audit.answers.holds_on_record import HoldWatch
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
@@ -81,6 +82,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             uv=uv(),
         )
         history = StageHistory(gitops(home), seen(home))
+        inventory, holds = InventoryWatch(home), HoldWatch(home)
         machine = Machine(
             settings,
             source,
@@ -90,12 +92,19 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             derive=commit_events(home, gitops(home)).catch_up,
             steer=_steering(home, platform, say),
-            watch=InventoryWatch(home),
+            watch=lambda status: (*inventory(status), *holds(status)),
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
             trust=EntryTrust(history, settings.store, now),
         )
-        machine.attend(_observer(home, settings, listening.metrics or "", lambda: machine.platform))
+        machine.attend(
+            _observer(
+                home,
+                settings,
+                listening.metrics or "",
+                lambda: _keeping(machine.platform, holds.in_force),
+            )
+        )
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
             machine.attend(_grpc_listener(settings, listening.grpc))
@@ -103,7 +112,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
 
 
 def _observer(
-    home: Home, settings: LocalSettings, metrics: str, platform: Callable[[], Platform | None]
+    home: Home, settings: LocalSettings, metrics: str, keeping: Callable[[], Keeping | None]
 ) -> Sidecar:
     otlp = otel_variables(os.environ)
     otlp_settings(otlp)  # a wrong variable ends `up` here, and not the observer later
@@ -117,11 +126,6 @@ def _observer(
     )
     command = (sys.executable, "-m", "goldenpath.observe")
     log = settings.run / "logs" / "observer.log"
-
-    def keeping() -> Keeping | None:
-        followed = platform()
-        return _keeping(followed) if followed is not None else None
-
     return Sidecar(
         "observer", command, settings.environment, log, launch=lambda: launch, news=keeping
     )
@@ -158,13 +162,16 @@ def _alarms(
     return Sidecar("alarms", command, settings.environment, log, launch=needed, news=channels)
 
 
-def _keeping(platform: Platform) -> Keeping:
-    """Return how long each stage keeps its log."""
+def _keeping(platform: Platform | None, holds: tuple[str, ...] | None) -> Keeping | None:
+    """Return how long each stage keeps its log; None while that or the holds are not known."""
+    if platform is None or holds is None:
+        return None
     return Keeping(
         tuple(
             Keep(stage.name, stage.log.inputs.days, stage.log.records.days)
             for stage in platform.stages
-        )
+        ),
+        holds,
     )
 
 

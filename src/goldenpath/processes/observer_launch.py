@@ -20,6 +20,8 @@ class Keeping:
     """A message to the running observer: one line for each change."""
 
     stages: tuple[Keep, ...]
+    holds: tuple[str, ...] = ()
+    """The cases that keep records by the audit log. If one has no file, nothing ends."""
 
 
 NOTHING_ENDS = Keeping(())

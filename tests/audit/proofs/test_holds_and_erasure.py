@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from goldenpath.audit.answers.checked_logs import check_logs
+from goldenpath.audit.answers.holds_on_record import HoldWatch
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.proofs.erasure_certificate import ERASURE
 from goldenpath.cli import log, prove
+from goldenpath.deploy.reconcile.status import Status
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.observe.log.keeping.kept_until import kept_classes
 from goldenpath.observe.log.keeping.legal_hold import KeptByHolds, read_holds
@@ -135,6 +138,29 @@ def test_a_hold_that_was_removed_or_bent_still_counts(
 
     assert isinstance(result.exception, VerificationError | InvalidInput)
     assert message in result.exception.message
+
+
+def test_without_the_file_of_a_hold_the_observer_ends_nothing_and_says_so(kept: Kept) -> None:
+    home = kept.proven.served.home
+    status = Status(LATER.isoformat(), 1, "c" * 40, "127.0.0.1:1", (), ())
+    watch, other = HoldWatch(home), HoldWatch(home)
+    assert watch(status) == () and watch.in_force == ("case-8",)
+    assert check_logs(home).states.faults == ()
+    keeping = replace(SHORT, holds=watch.in_force)
+    file = home.holds / "case-8.json"
+    before = file.read_bytes()
+    file.unlink()
+    try:
+        with pytest.raises(VerificationError, match="case-8 is in force by the audit log"):
+            list(end_what_is_old(home, keeping, LATER))
+        (alarm,) = other(status)
+        (fault,) = check_logs(home).states.predictions.faults
+    finally:
+        file.write_bytes(before)
+
+    assert alarm.what == "hold" and "the file of hold case-8 is gone" in alarm.message
+    assert "the file of hold case-8 is gone" in fault
+    assert find_prediction(home, kept.proven.served.prediction_id).segment
 
 
 def test_acts_of_another_hold_lift_nothing(kept: Kept) -> None:

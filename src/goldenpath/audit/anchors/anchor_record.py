@@ -1,7 +1,7 @@
 """What one commit of the branch `anchors` records about one machine, as files.
 
-machines/NAME/heads.json          both logs, the commit of `main` that was followed, and when
-                                  new commits were first seen
+machines/NAME/heads.json          the audit log, what is new in the prediction log, the commit of
+                                  `main` that was followed, and when new commits were first seen
 machines/NAME/events.checkpoint   the tree head of the audit log, as the body of a checkpoint of
                                   C2SP tlog-checkpoint; the signature of the commit signs it
 machines/NAME/log-keys/ID.pem     a key of the prediction log that counts
@@ -23,6 +23,8 @@ from goldenpath.times import timestamp
 
 MAX_SEEN = 1000
 """The most first-seen times in one record."""
+MAX_SEGMENTS = 1000
+"""The most replicas in one record, about 350 kB. What is more goes into the next commit at once."""
 _DigestText = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 _PerhapsDigest = Annotated[str, Meta(pattern=r"^(sha256:[0-9a-f]{64})?\Z")]
 
@@ -38,6 +40,11 @@ class AnchoredSegment(msgspec.Struct, frozen=True):
     tree: _PerhapsDigest = ""
     """The tree head over the checkpoint files of the replica up to this segment. Empty if one of
     them is missing, or if an earlier version wrote the record."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Stage, model and replica."""
+        return self.stage, self.model, self.replica
 
     def anchor(self) -> Anchor:
         """Return it as the check of the prediction log takes it."""
@@ -58,6 +65,8 @@ class AnchorRecord(msgspec.Struct, frozen=True):
     tree: _DigestText
     """The tree head over the lines of the audit log."""
     segments: tuple[AnchoredSegment, ...] = ()
+    """The replicas whose newest segment is another than the records before hold. Version 0.1 listed
+    every replica in each record."""
     seen: dict[str, datetime] = {}
     """When commits of `main` were first seen, since the record before."""
 

@@ -4,12 +4,15 @@ Only commits that a key of role `witness` signed count, and only for the files o
 commit by anybody else is passed over, so that nobody who may push can bury what was signed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from goldenpath.audit.anchors.anchor_record import (
+    AnchoredSegment,
     AnchorRecord,
     key_folder,
     parse_record,
@@ -23,6 +26,9 @@ from goldenpath.release.attest.keys import key_from_pem
 from goldenpath.release.attest.policy import Person
 
 BRANCH = "anchors"
+_AT_ONCE = 50
+"""Records that are read together: one of version 0.1 can have some MiB, and git answers at most
+256 MiB at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ class AnchorsRead:
             if each.machine == machine
         )
         return HeldHeads(heads, (self.log_keys or {}).get(machine, ()), self.faults)
+
+    def newest(self, machine: str) -> Mapping[tuple[str, str, str], AnchoredSegment]:
+        """Return the segment that is held of each replica, by stage, model and replica."""
+        own = (each.record.segments for each in self.records if each.machine == machine)
+        return {segment.place: segment for segments in own for segment in segments}
 
     def seen(self) -> Mapping[str, datetime]:
         """Return when each commit of `main` was seen by the first witness that saw it."""
@@ -104,17 +115,33 @@ def _fetched(repository: Repository) -> tuple[str | None, str]:
 def read_copy(repository: Repository, head: str, witnesses: Sequence[Person]) -> AnchorsRead:
     """Return what witnesses signed up to a commit of our copy."""
     signed = _signed(repository, head, witnesses)
-    names = [f"{commit.id}:{record_path(machine)}" for machine, commit in signed]
+    written = [each for each in signed if record_path(each[0]) in each[1].paths]
     records: list[SignedRecord] = []
     faults: list[str] = []
-    for (machine, commit), content in zip(signed, repository.blobs(names), strict=True):
-        if content is None or record_path(machine) not in commit.paths:
+    # Version 0.1 listed every replica in each record: each is kept in memory once.
+    segments: dict[AnchoredSegment, AnchoredSegment] = {}
+    for (machine, commit), content in zip(written, _contents(repository, written), strict=True):
+        if content is None:  # it was deleted, which takes nothing back
             continue
         try:
-            records.append(SignedRecord(machine, commit, parse_record(content)))
+            record = parse_record(content)
         except InvalidInput as error:
             faults.append(f"commit {commit.id[:12]} of the branch {BRANCH}: {error.message}")
+            continue
+        shared = tuple(segments.setdefault(each, each) for each in record.segments)
+        record = msgspec.structs.replace(record, segments=shared)
+        records.append(SignedRecord(machine, commit, record))
     return AnchorsRead(head, tuple(records), _keys(repository, signed), tuple(faults))
+
+
+def _contents(
+    repository: Repository, written: Sequence[tuple[str, Commit]]
+) -> Iterator[bytes | None]:
+    """Yield the record in each commit, and keep few of them in memory."""
+    names = [f"{commit.id}:{record_path(machine)}" for machine, commit in written]
+    for start in range(0, len(names), _AT_ONCE):
+        for entry in repository.objects(names[start : start + _AT_ONCE]):
+            yield entry[1] if entry is not None and entry[0] == "blob" else None
 
 
 def _signed(

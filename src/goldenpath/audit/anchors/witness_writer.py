@@ -1,18 +1,21 @@
 """Writes the heads of this machine's logs to the branch `anchors`, signed by its witness key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from goldenpath.audit.anchors.anchor_record import (
     MAX_SEEN,
+    MAX_SEGMENTS,
+    AnchoredSegment,
     AnchorRecord,
     key_path,
     render_record,
 )
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
 from goldenpath.audit.anchors.segment_trees import SegmentTrees
-from goldenpath.audit.events.chain import START
+from goldenpath.audit.events.chain import START, Head
 from goldenpath.audit.events.event_tail import lines_after
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound, Unavailable
@@ -54,10 +57,17 @@ class _Branch:
     """Commits of which a witness has signed when they were seen."""
     has_key: bool
     """Whether it lists a key of the prediction log of this machine."""
+    segments: dict[tuple[str, str, str], AnchoredSegment]
+    """The newest segment that it holds of each replica of this machine."""
 
     @classmethod
     def of(cls, read: AnchorsRead, machine: str) -> "_Branch":
-        return cls(read.head, set(read.seen()), bool((read.log_keys or {}).get(machine)))
+        return cls(
+            read.head,
+            set(read.seen()),
+            bool((read.log_keys or {}).get(machine)),
+            dict(read.newest(machine)),
+        )
 
 
 class WitnessWriter:
@@ -71,26 +81,32 @@ class WitnessWriter:
         self._events = _EventTree()
         self._segments = SegmentTrees()
         self._branch: _Branch | None = None
-        self._before: AnchorRecord | None = None
+        self._before: Head | None = None
+        """The head of the audit log in the last record of this writer."""
 
     def anchor(self, platform: Platform, main: str, now: datetime) -> str:
-        """Commit the heads of both logs, and return the commit; empty if nothing is new.
+        """Commit the heads of both logs, and return the last commit; empty if nothing is new.
 
-        Raises `NotFound` if `platform.toml` does not list the key as a witness.
+        More replicas than one record takes need several commits. Raises `NotFound` if
+        `platform.toml` does not list the key as a witness.
         """
         witness = self._witness(platform)
         self._events.advance(self._home.events)
-        for _ in range(_TRIES):
+        segments = self._segments.advance(self._home.predictions)
+        commit = ""
+        tries = _TRIES
+        while tries:
             if self._branch is None:
                 read = read_anchors(self._repository, platform.witnesses)
                 self._branch = _Branch.of(read, witness.name)
-            record = self._record(self._branch, main, now)
-            if self._before is not None and _content(record) == _content(self._before):
-                return ""
+            record = self._record(self._branch, segments, main, now)
+            if self._before == record.head and not record.segments:
+                return commit
             try:
-                return self._commit(witness, self._branch, record, now)
+                commit = self._commit(witness, self._branch, record, now)
             except MovedOn:
                 self._branch = None  # another witness was faster: read it again
+                tries -= 1
         raise Unavailable("the branch anchors moved on each time that heads were written to it")
 
     def _witness(self, platform: Platform) -> Person:
@@ -103,7 +119,10 @@ class WitnessWriter:
             hint="list it: goldenpath key witness NAME",
         )
 
-    def _record(self, branch: _Branch, main: str, now: datetime) -> AnchorRecord:
+    def _record(
+        self, branch: _Branch, segments: Sequence[AnchoredSegment], main: str, now: datetime
+    ) -> AnchorRecord:
+        new = [each for each in segments if branch.segments.get(each.place) != each]
         return AnchorRecord(
             version=1,
             time=now,
@@ -111,7 +130,7 @@ class WitnessWriter:
             count=self._events.tree.size,
             last=self._events.last,
             tree=f"sha256:{self._events.tree.root().hex()}",
-            segments=self._segments.advance(self._home.predictions),
+            segments=tuple(new[:MAX_SEGMENTS]),
             seen=self._seen(branch),
         )
 
@@ -137,12 +156,9 @@ class WitnessWriter:
         branch.head = commit
         branch.published |= record.seen.keys()
         branch.has_key = branch.has_key or key is not None
-        self._before = record
+        branch.segments |= {each.place: each for each in record.segments}
+        self._before = record.head
         return commit
-
-
-def _content(record: AnchorRecord) -> tuple[object, ...]:
-    return (record.count, record.last, record.segments)
 
 
 def _log_key(home: Home) -> bytes | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads, contradicted
+from goldenpath.audit.answers.holds_on_record import HoldEvents, faults_of_holds
 from goldenpath.audit.events.chain import START, Break, Head
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
@@ -45,6 +46,7 @@ class _Walk:
     breaks: list[str] = field(default_factory=list)
     segments: list[Anchor] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
+    holds: HoldEvents = field(default_factory=HoldEvents)
 
 
 def check_logs(
@@ -67,6 +69,7 @@ def check_logs(
         *([] if walk.last or walk.breaks else _remains(home)),
     )
     report, wrong = _predictions(home, (*walk.segments, *held.segments), held)
+    wrong = (*wrong, *faults_of_holds(home, walk.holds))
     # As of a moment before its first line, a whole log was not begun: a report as of then is the
     # same whenever it is made. Faults count all the same.
     exists = bool(walk.breaks or (walk.last and (faults or walk.head != START or until is None)))
@@ -93,6 +96,7 @@ def _walked(home: Home, held: HeldHeads, *, until: datetime | None, model: str |
         event = line.event
         if event.kind == "log.anchored":
             walk.segments += _segments(event, walk.breaks)
+        walk.holds.add(event)
         if until is not None and _time(event, walk.breaks) > until:
             continue
         walk.head = line.head

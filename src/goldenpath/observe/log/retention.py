@@ -61,13 +61,15 @@ def erase_subject(home: Home, subject: str) -> str | None:
             subjects.close()
 
 
-def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[str]:
+def expire_inputs(
+    home: Home, before: date, stage: str | None = None, *, holds: Collection[str] = ()
+) -> list[str]:
     """Destroy the keys of inputs sealed before a day. Return the days that had a key.
 
     `stage` limits it to one stage. "" means days from before stages had keys of their own. Days
-    that a hold keeps stay.
+    that a hold keeps stay. `holds` are cases that are in force by the audit log.
     """
-    with holds_unchanged(home) as kept:
+    with holds_unchanged(home, holds) as kept:
         subjects = Subjects(home.keys)
         try:
             return subjects.expire(before.isoformat(), stage, kept.days)
@@ -75,14 +77,16 @@ def expire_inputs(home: Home, before: date, stage: str | None = None) -> list[st
             subjects.close()
 
 
-def expire_records(home: Home, before: datetime, now: datetime, stage: str = "*") -> list[str]:
+def expire_records(
+    home: Home, before: datetime, now: datetime, stage: str = "*", *, holds: Collection[str] = ()
+) -> list[str]:
     """Delete every segment of a stage whose last record is older. Return their names.
 
-    Segments that a hold keeps stay. Raises `VerificationError` at a segment that fails
-    verification: it is evidence and stays.
+    Segments that a hold keeps stay. `holds` are cases in force by the audit log. Raises
+    `VerificationError` at a segment that fails verification: it is evidence and stays.
     """
     signer = PemSigner.load(home.log_key)
-    with holds_unchanged(home) as kept:
+    with holds_unchanged(home, holds) as kept:
         return _expired(home, before, now, stage, signer=signer, kept=kept.segments)
 
 
@@ -150,22 +154,24 @@ def end_what_is_old(
 ) -> Iterator[Mapping[str, JsonValue]]:
     """Apply the retention rules. Return an event for each stage and kind that expired.
 
-    Raises `VerificationError` at a segment that fails verification: it is evidence and stays.
+    Raises `VerificationError` at a segment that fails verification, which is evidence and stays,
+    and if a hold that the audit log names is not here.
     """
     for keep in keeping.stages:
         if keep.inputs:
             before = now - timedelta(days=keep.inputs)
-            gone = expire_inputs(home, before.date(), keep.stage)
+            gone = expire_inputs(home, before.date(), keep.stage, holds=keeping.holds)
             yield from _event("inputs", keep.stage, before, gone)
     days = [keep.inputs for keep in keeping.stages]
     if days and all(days):
         # Keys from before stages had their own are kept as long as the longest stage rule.
         before = now - timedelta(days=max(days))
-        yield from _event("inputs", "", before, expire_inputs(home, before.date(), ""))
+        gone = expire_inputs(home, before.date(), "", holds=keeping.holds)
+        yield from _event("inputs", "", before, gone)
     for keep in keeping.stages:
         if keep.records and home.log_key.exists():
             before = now - timedelta(days=keep.records)
-            gone = expire_records(home, before, now, keep.stage)
+            gone = expire_records(home, before, now, keep.stage, holds=keeping.holds)
             yield from _event("records", keep.stage, before, gone)
 
 

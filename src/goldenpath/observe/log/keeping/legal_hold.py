@@ -5,7 +5,7 @@ key. It ends when two different keys have lifted it. A file that cannot be read 
 nothing is erased and nothing expires.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,25 +91,35 @@ def read_holds(home: Home) -> tuple[LegalHold, ...]:
     return tuple(read_typed(path, LegalHold) for path in sorted(home.holds.glob("*.json")))
 
 
-def kept_by_holds(home: Home) -> KeptByHolds:
-    """Return what holds in force keep. Raises `InvalidInput` or `VerificationError` if unknown."""
+def kept_by_holds(home: Home, known: Collection[str] = ()) -> KeptByHolds:
+    """Return what holds in force keep. Raises `InvalidInput` or `VerificationError` if unknown.
+
+    `known` are cases that are in force by another record. One that is not here is a fault.
+    """
     kept = KeptByHolds({}, {}, {})
+    missing = set(known)
     for hold in read_holds(home):
         if hold.is_in_force:
+            missing.discard(hold.case)
             for names, into in (
                 (hold.records.subjects, kept.subjects),
                 (hold.records.days, kept.days),
                 (hold.records.segments, kept.segments),
             ):
                 into.update(dict.fromkeys(names, hold.case))
+    if missing:
+        raise VerificationError(
+            f"hold {min(missing)} is in force by the audit log, but its file is gone or lifted",
+            hint="restore the file from a backup; nothing is erased or expires until then",
+        )
     return kept
 
 
 @contextmanager
-def holds_unchanged(home: Home) -> Iterator[KeptByHolds]:
-    """Yield what is kept, while nobody places or lifts a hold."""
+def holds_unchanged(home: Home, known: Collection[str] = ()) -> Iterator[KeptByHolds]:
+    """Yield what is kept, while nobody places or lifts a hold. Raises like `kept_by_holds`."""
     with _locked(home):
-        yield kept_by_holds(home)
+        yield kept_by_holds(home, known)
 
 
 def place_hold(
