@@ -82,7 +82,7 @@ MIRRORS_VARIABLE = "GOLDENPATH_MIRRORS"
 """Pairs `host=https://mirror`, separated by commas: content of a host is read there first."""
 
 ADVISORIES_VARIABLE = "GOLDENPATH_ADVISORIES"
-"""A folder of advisories in the OSV format; else vulnerabilities are not scanned."""
+"""Advisories in the OSV format, a folder or a zip file; else vulnerabilities are not scanned."""
 
 CERTIFICATE_VARIABLE = "GOLDENPATH_TLS_CERTIFICATE"
 """PEM file of the certificate for every listener of `goldenpath up`; else plain HTTP."""

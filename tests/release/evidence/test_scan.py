@@ -149,6 +149,34 @@ def test_an_empty_folder_of_advisories_is_refused(tmp_path: Path) -> None:
         read_advisories(tmp_path)
 
 
+def test_a_zip_file_of_advisories_is_read_like_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    advise(folder, "OSV-1", [{"introduced": "0"}], database_specific={"severity": "HIGH"})
+    advise(folder, "OSV-2", [{"introduced": "9"}])
+    packed = tmp_path / "all.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+
+    read = read_advisories(packed)
+
+    assert read == read_advisories(folder)
+    assert (read.count, read.scores) == (2, {"OSV-1": 7.0})
+
+
+def test_a_file_that_holds_no_advisories_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "all.zip").write_bytes(b"no zip file")
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one.json", bytes(8 * 1024 * 1024))
+
+    with pytest.raises(InvalidInput, match="no zip file of advisories"):
+        read_advisories(tmp_path / "all.zip")
+    with pytest.raises(InvalidInput, match="too large"):
+        read_advisories(bomb)
+
+
 def test_a_scan_is_read_back_as_it_was() -> None:
     found: Scan = scan({"a": pickle.dumps(VALUE)}, PACKAGES)
     signed = SignedStatement(scan_statement(found, (SUBJECT,)), "build", SUBJECT, "machine")

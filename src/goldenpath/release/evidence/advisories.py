@@ -1,10 +1,12 @@
-"""Known vulnerabilities from a folder of advisories in the OSV format: offline, by digest.
+"""Known vulnerabilities from advisories in the OSV format: offline, by digest.
 
-The folder holds `*.json` as osv.dev exports them. Versions are compared by their numbers. A version
-with other parts, such as a pre-release, counts as affected if it cannot be compared with a range.
+They are a folder of `*.json`, or the zip file of them that osv.dev exports. Versions are compared
+by their numbers. A version with other parts, such as a pre-release, counts as affected if it cannot
+be compared with a range.
 """
 
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from goldenpath.canonical import JsonValue, parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.advisory_severity import severity_of
 from goldenpath.train.training_run import Package
 
 MAX_FILES = 500_000
@@ -39,6 +42,8 @@ class Advisories:
     affected: Mapping[str, tuple[tuple[str, JsonValue], ...]]
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The advisories that an identifier or an alias such as `CVE-2026-1234` names."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """The base score of each advisory that names a severity."""
 
     def named(self, text: str) -> frozenset[str]:
         """Return the identifiers of the advisories that `text` names; empty if there is none."""
@@ -52,23 +57,18 @@ class Advisories:
                     yield Vulnerability(identity, package.name, package.version)
 
 
-def read_advisories(folder: Path) -> Advisories:
-    """Read a folder.
+def read_advisories(source: Path) -> Advisories:
+    """Read a folder or a zip file.
 
-    Raises `InvalidInput` if it is no folder, is empty, or a file is no advisory.
+    Raises `InvalidInput` if it is none, is empty, or a file in it is no advisory.
     """
-    files = sorted(folder.rglob("*.json")) if folder.is_dir() else []
-    if not 0 < len(files) <= MAX_FILES:
-        raise InvalidInput(f"{folder} holds {len(files)} advisories: expected 1 to {MAX_FILES}")
     digests: list[str] = []
     by_package: dict[str, list[tuple[str, JsonValue]]] = {}
     names: dict[str, frozenset[str]] = {}
-    for file in files:
-        if file.stat().st_size > _MAX_SIZE:
-            raise InvalidInput(f"{file} is too large: expected at most {_MAX_SIZE} bytes")
-        content = file.read_bytes()
+    scores: dict[str, float] = {}
+    for file, content in _files(source):
         digests.append(Digest.of(content).hex)
-        advisory = parse_object(content, str(file))
+        advisory = parse_object(content, file)
         identity, listed = advisory.get("id"), advisory.get("affected", [])
         if not isinstance(identity, str) or not isinstance(listed, list):
             raise InvalidInput(f"{file} is no advisory in the OSV format")
@@ -77,6 +77,9 @@ def read_advisories(folder: Path) -> Advisories:
         aliases = advisory.get("aliases", [])
         for name in (identity, *map(str, aliases if isinstance(aliases, list) else ())):
             names[name.upper()] = names.get(name.upper(), frozenset()) | {identity}
+        score = severity_of(advisory)
+        if score is not None:
+            scores[identity] = max(score, scores.get(identity, 0.0))
         for item in listed:
             package = item.get("package") if isinstance(item, dict) else None
             if not isinstance(package, dict) or package.get("ecosystem") != _ECOSYSTEM:
@@ -85,7 +88,42 @@ def read_advisories(folder: Path) -> Advisories:
             by_package.setdefault(name, []).append((identity, item))
     whole = Digest.of("".join(digests).encode()).text
     affected = {name: tuple(each) for name, each in by_package.items()}
-    return Advisories(whole, len(files), affected, names)
+    return Advisories(whole, len(digests), affected, names, scores)
+
+
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each advisory, by name."""
+    if source.is_file():
+        yield from _packed(source)
+        return
+    files = sorted(source.rglob("*.json")) if source.is_dir() else []
+    _require_some(source, len(files))
+    for file in files:
+        with file.open("rb") as opened:
+            yield str(file), _bounded(str(file), opened.read(_MAX_SIZE + 1))
+
+
+def _packed(source: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            names = sorted(each for each in archive.namelist() if each.endswith(".json"))
+            _require_some(source, len(names))
+            for name in names:
+                with archive.open(name) as opened:
+                    yield f"{source}/{name}", _bounded(name, opened.read(_MAX_SIZE + 1))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        raise InvalidInput(f"{source} is no zip file of advisories: {error}") from error
+
+
+def _require_some(source: Path, count: int) -> None:
+    if not 0 < count <= MAX_FILES:
+        raise InvalidInput(f"{source} holds {count} advisories: expected 1 to {MAX_FILES}")
+
+
+def _bounded(name: str, content: bytes) -> bytes:
+    if len(content) > _MAX_SIZE:
+        raise InvalidInput(f"{name} is too large: expected at most {_MAX_SIZE} bytes")
+    return content
 
 
 def _is_affected(version: str, affected: JsonValue) -> bool:
