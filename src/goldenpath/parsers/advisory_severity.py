@@ -92,6 +92,6 @@ def _scores(advisory: Mapping[str, JsonValue]) -> Iterator[float]:
             if score is not None:
                 yield score
         database = holder.get("database_specific")
-        word = database.get("severity") if isinstance(database, dict) else None
-        if isinstance(word, str) and word.upper() in _WORDS:
-            yield _WORDS[word.upper()]
+        band = database.get("severity") if isinstance(database, dict) else None
+        if isinstance(band, str) and band.upper() in _WORDS:
+            yield _WORDS[band.upper()]
