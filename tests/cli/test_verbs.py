@@ -134,6 +134,7 @@ REFUSED = (
     ("findings close none --reason x", "platform-engineer", 3, "none"),
     ("labels add none.csv --model credit-default --stage dev", "platform-engineer", 2,
      "'none.csv' does not exist"),
+    ("console --listen 0.0.0.0:0", "", 2, "expected an address of this machine alone"),
     ("health none", "", 3, "'none' is not a model"),
     ("performance none --stage dev", "", 3, "there is no prediction log yet"),
     ("telemetry rules --kind none", "", 2, "has no option --kind"),

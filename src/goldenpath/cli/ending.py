@@ -40,9 +40,7 @@ def ending() -> Iterator[None]:
         error.show()
         sys.exit(InvalidInput.exit_code)
     except click.ClickException as error:
-        from goldenpath.cli.usage import explained  # only a wrong command line pays for it
-
-        sys.exit(_say(explained(error)))
+        sys.exit(_say(foreseen(error)))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -55,9 +53,24 @@ def ending() -> Iterator[None]:
         _give_up_output()
         sys.exit(CLOSED)
     except OSError as error:
-        sys.exit(_say(outside(error)))
+        sys.exit(_say(foreseen(error)))
     except Exception as error:
         sys.exit(_unforeseen(error))
+
+
+def foreseen(error: Exception) -> GoldenPathError:
+    """Return the error that explains any failure of a verb to the user."""
+    match error:
+        case GoldenPathError():
+            return error
+        case click.ClickException():
+            from goldenpath.cli.usage import explained  # only a wrong command line pays for it
+
+            return explained(error)
+        case OSError():
+            return outside(error)
+        case _:
+            return _damaged(error) if _is_damage(error) else _bug(error)
 
 
 def outside(error: OSError) -> GoldenPathError:
@@ -102,7 +115,7 @@ def _unforeseen(error: Exception) -> int:
         return INTERRUPTED
     if DEBUG_VARIABLE in os.environ:
         raise error
-    return _say(_damaged(error) if _is_damage(error) else _bug(error))
+    return _say(foreseen(error))
 
 
 def _bug(error: Exception) -> GoldenPathError:

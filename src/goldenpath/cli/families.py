@@ -76,6 +76,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "waivers": "List every waiver, and what relied on it.",
         "affected": "List the releases that contain a part or advisory.",
         "register": "List every system: tier, owner, stages, findings.",
+        "console": "Show everything in a browser, for reading alone.",
     },
     "Prove": {
         "verify": "Check signatures and evidence of a release by a policy.",

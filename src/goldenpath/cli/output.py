@@ -1,14 +1,14 @@
 """Output of verbs: data on standard output, everything else on standard error."""
 
-import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Literal
 
 import click
 
-from goldenpath.digest import Digest
 from goldenpath.errors import AlreadyDone
 from goldenpath.files import NO_SPACE
 from goldenpath.parsers.shown_text import shown_text
@@ -24,13 +24,39 @@ output_option: Callable[[Callable[..., None]], Callable[..., None]] = click.opti
 )
 
 
+@dataclass(slots=True)
+class Collected:
+    """What a verb has shown, for a reader that is no terminal."""
+
+    records: list[object] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+_COLLECTED: ContextVar[Collected | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[Collected]:
+    """Collect what verbs show in this thread, instead of printing it."""
+    collected = Collected()
+    token = _COLLECTED.set(collected)
+    try:
+        yield collected
+    finally:
+        _COLLECTED.reset(token)
+
+
 def show(record: object, text: str, output: Format) -> None:
     """Print a record: all of it as JSON, or the text for people."""
-    if output == "json":
-        import msgspec
+    collected = _COLLECTED.get()
+    if collected is not None:
+        collected.records.append(record)
+        collected.texts.append(shown_text(text))
+    elif output == "json":
+        from goldenpath.parsers.record_json import record_json
 
-        encoded = msgspec.json.encode(_plain(record), enc_hook=str)
-        click.echo(msgspec.json.format(encoded, indent=2))
+        click.echo(record_json(record))
     else:
         click.echo(shown_text(text))
 
@@ -47,26 +73,12 @@ def said_if_done(output: Format) -> Iterator[None]:
 
 def note(message: str) -> None:
     """Print a note for the person who watches. A full disk loses it."""
+    collected = _COLLECTED.get()
+    if collected is not None:
+        collected.notes.append(shown_text(message))
+        return
     try:
         click.echo(shown_text(message), err=True)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-
-
-def _plain(value: object) -> object:
-    """Return the record without dataclasses; a digest becomes its usual text form."""
-    if isinstance(value, Digest):
-        return value.text
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        # A field that was renamed keeps the name that scripts know, as its metadata says.
-        return {
-            field.metadata.get("json", field.name): _plain(getattr(value, field.name))
-            for field in fields
-        }
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from goldenpath.compose.audits.change_command import check_change as check_change
+    from goldenpath.compose.audits.console_changes import machine_changes as machine_changes
+    from goldenpath.compose.audits.console_changes import stages_of as stages_of
     from goldenpath.compose.audits.health_sources import health as health
     from goldenpath.compose.audits.health_sources import performance as performance
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "audits.change_command": ("check_change",),
+    "audits.console_changes": ("machine_changes", "stages_of"),
     "audits.health_sources": ("health", "performance"),
     "audits.incident_sources": ("incident_desk", "incidents"),
     "audits.live_moments": ("live_moments", "terms_reader"),
