@@ -8,10 +8,10 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.oci.descriptor import IMAGE_INDEX, Descriptor
+from goldenpath.oci.index_entry import REF_NAME
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import Store, read
 from goldenpath.oci.stores.layout import LAYOUT
-from goldenpath.oci.stores.layout_index import REF_NAME
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 

@@ -12,7 +12,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.oci.descriptor import MANIFEST_TYPES, Descriptor
 from goldenpath.oci.manifest import MAX_MANIFEST, Index, Manifest, parse_manifest
-from goldenpath.oci.store import Store, read
+from goldenpath.oci.store import Store, listed_together, read
 from goldenpath.oci.stream import verified
 
 LEGACY_SUFFIXES = (".sig", ".att")
@@ -57,7 +57,8 @@ def copy(
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="copy") as pool:
         work = _Copy(source, destination, progress, pool)
-        work.tree(descriptor, referrers=referrers)
+        with listed_together(destination):
+            work.tree(descriptor, referrers=referrers)
     return Copied(tuple(work.manifests), work.copied, work.present, work.size)
 
 

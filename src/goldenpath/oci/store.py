@@ -5,7 +5,8 @@ registry over HTTP and a dictionary for tests implement it.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, runtime_checkable
 
 from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
@@ -64,3 +65,16 @@ def read(store: Store, descriptor: Descriptor, limit: int) -> bytes:
             f"got {descriptor.size}"
         )
     return b"".join(store.fetch(descriptor))
+
+
+@runtime_checkable
+class ListsTogether(Protocol):
+    """A store that can list many manifests by one write."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """List all that this thread pushes and tags in the block when it ends without an error."""
+
+
+def listed_together(store: Store) -> AbstractContextManager[object]:
+    """Return a block whose pushes are listed by one write, if the store can do that."""
+    return store.together() if isinstance(store, ListsTogether) else nullcontext()

@@ -15,7 +15,7 @@ from goldenpath.digest import Digest
 from goldenpath.drift.profile_format import render_profile
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.oci.copy import copy
-from goldenpath.oci.store import Store
+from goldenpath.oci.store import Store, listed_together
 from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.project.contract import render_contract
 from goldenpath.project.links import links_below
@@ -110,16 +110,17 @@ def build(project: Project, tools: BuildTools, *, allow_dirty: bool = False) -> 
         _refuse_failed_checks(trained.run)
         tools.report("packing")
         contents = contents_of(project, trained)
-        packed = pack(tools.store, contents, tools.watch)
-        # The same commit gives the same digest. Signing it again would only add statements with
-        # other times.
-        is_new = not _is_complete(packed.image.digest, tools)
-        if is_new:
-            tools.report("attesting and signing")
-            _attest(project, packed, trained, contents, tools=tools)
         tag = release_tag(project.name, trained.run.source.commit)
-        # The tag comes after the evidence: whoever finds a release by its tag finds it signed.
-        tools.store.tag(tag, packed.image)
+        with listed_together(tools.store):
+            packed = pack(tools.store, contents, tools.watch)
+            # The same commit gives the same digest. Signing it again would only add statements with
+            # other times.
+            is_new = not _is_complete(packed.image.digest, tools)
+            if is_new:
+                tools.report("attesting and signing")
+                _attest(project, packed, trained, contents, tools=tools)
+            # The tag comes after the evidence: whoever finds a release by its tag finds it signed.
+            tools.store.tag(tag, packed.image)
         if tools.published is not None and is_new:
             tools.report("copying to the registry")
             copy(tools.store, tools.published, packed.image)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -345,3 +346,86 @@ def test_what_takes_the_tag_of_a_list_hides_nothing_and_stays(tmp_path: Path) ->
     assert {each.digest for each in again.referrers(image.digest)} == {*notes, later.digest}
     assert all(map(again.exists, (image, later, other)))
     assert again.tags() == ()
+
+
+def writes_of_the_index(folder: Path, statements: int) -> int:
+    """How often `index.json` changes for a release with these statements, pushed together."""
+    store, seen = LayoutStore(folder), set[int]()
+    image = put_manifest(store, b"earlier")
+    index = folder / "index.json"
+    seen.add(index.stat().st_mtime_ns)
+    with store.together():
+        image = put_manifest(store, b"release")
+        for number in range(statements):
+            put_manifest(store, b"%d" % number, image)
+            seen.add(index.stat().st_mtime_ns)
+        store.tag("v1", image)
+        assert store.resolve("v1") == image
+        assert store.exists(image)
+    seen.add(index.stat().st_mtime_ns)
+    found = LayoutStore(folder)
+    assert len(found.referrers(found.resolve("v1").digest)) == statements
+    return len(seen) - 1
+
+
+def test_a_release_with_its_statements_is_one_write_of_the_index(tmp_path: Path) -> None:
+    assert writes_of_the_index(tmp_path / "few", 3) == 1
+    assert writes_of_the_index(tmp_path / "many", 12) == 1
+
+
+def test_an_error_among_pushes_that_belong_together_lists_nothing(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    put_manifest(store, b"earlier")
+    before = (tmp_path / "index.json").read_bytes()
+
+    with pytest.raises(ZeroDivisionError), store.together():
+        image = put_manifest(store, b"release")
+        store.tag("v1", image)
+        raise ZeroDivisionError
+
+    assert (tmp_path / "index.json").read_bytes() == before
+    assert not store.exists(image)
+    assert put_manifest(store, b"release") == image
+    assert store.exists(image)
+
+
+def test_other_threads_list_at_once_while_one_pushes_together(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    with store.together(), ThreadPoolExecutor(1) as pool:
+        own = put_manifest(store, b"release")
+        other = pool.submit(put_manifest, store, b"other").result()
+        listed = {str(entry["digest"]) for entry in entries_of(tmp_path)}
+
+    assert listed == {other.digest.text}
+    assert store.exists(own)
+
+
+def test_a_nearly_full_index_is_told_once_for_each_store(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    store = LayoutStore(tmp_path, warnings.append)
+    put_manifest(store, b"first")
+    assert warnings == []
+    entry = {"digest": f"sha256:{'0' * 64}", "note": "x" * (MAX_DOCUMENT * 8 // 10)}
+    (tmp_path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+
+    put_manifest(store, b"second")
+    put_manifest(store, b"third")
+
+    (warning,) = warnings
+    assert "is 80 percent full" in warning
+    assert "goldenpath registry prune" in warning
+
+
+def test_notes_that_were_replaced_are_read_again(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    image, gone = put_manifest(store, b"release"), put_manifest(store, b"gone")
+    put_manifest(store, b"note", gone)
+    assert len(store.referrers(gone.digest)) == 1
+    notes = tmp_path / "goldenpath" / "subjects"
+    kept = [line for line in notes.read_text().splitlines() if gone.digest.hex not in line]
+    # In place, as if the new file had got the inode of an earlier one.
+    notes.write_text("".join(f"{line}\n" for line in (*kept, *(f"{n:064} -" for n in range(9)))))
+
+    later = put_manifest(store, b"later", image)
+
+    assert {each.digest for each in store.referrers(image.digest)} == {later.digest}

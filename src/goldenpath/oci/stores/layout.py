@@ -11,10 +11,18 @@ file `subjects`. That file has one line for each manifest with its subject, so t
 found without opening every manifest.
 
 A push first adds that line, then stores the content, then lists the manifest. If the writer is
-killed in between, a second push completes it, and no reader sees missing content.
+killed in between, a second push completes it, and no reader sees missing content. Pushes that
+belong together, such as a release with its statements, are listed by one write of `index.json`.
+
+`goldenpath registry prune` removes content that no manifest needs (`goldenpath.oci.upkeep`). It
+leaves what is younger than a day, so a push that finds its content present makes it young again.
 """
 
+import os
+import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -23,6 +31,16 @@ from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.descriptor import IMAGE_INDEX, MANIFEST_TYPES, Descriptor
+from goldenpath.oci.index_edit import IndexEdit
+from goldenpath.oci.index_entry import (
+    Entry,
+    as_digest,
+    as_plain,
+    listed,
+    tag_of,
+    untagged,
+    with_tag,
+)
 from goldenpath.oci.manifest import (
     MAX_MANIFEST,
     Index,
@@ -33,7 +51,7 @@ from goldenpath.oci.manifest import (
 )
 from goldenpath.oci.referrer_tag import FALLBACK_TAG, fallback_tag
 from goldenpath.oci.stores.folder import Folder, read_regular, stream_regular
-from goldenpath.oci.stores.layout_index import REF_NAME, Entry, Listing, tag_of
+from goldenpath.oci.stores.layout_index import Listing, nearly_full
 from goldenpath.oci.stream import Meter, verified
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -42,6 +60,14 @@ RESUMABLE = 16 * 1024 * 1024
 _SUBJECTS = "subjects"
 _MOST_LISTS = 256
 """Indexes of referrers that are remembered."""
+_YOUNG = 3600.0
+"""Seconds for which content counts as just stored, so that its time need not be written again."""
+
+
+class _Together(threading.local):
+    """The edit that the pushes of this thread collect; None outside of `together`."""
+
+    edit: IndexEdit | None = None
 
 
 class LayoutStore:
@@ -51,9 +77,12 @@ class LayoutStore:
     permission.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, warn: Callable[[str], None] = lambda message: None) -> None:
+        """`warn` is told with the first write that leaves the index nearly full."""
         self.root = root
         """Its folder."""
+        self._warn: Callable[[str], None] | None = warn
+        self._together = _Together()
         self._folder = Folder(root)
         self._listing = Listing(root, self._folder.own(_SUBJECTS))
         self._lists: dict[Digest, Mapping[Digest, Descriptor]] = {}
@@ -67,7 +96,7 @@ class LayoutStore:
         """See `Store.push`."""
         self._prepare()
         if descriptor.media_type not in MANIFEST_TYPES:
-            if self._holds(descriptor):
+            if self._holds_young(descriptor):
                 self._folder.sync_later(self._blob(descriptor.digest))
             else:
                 # The manifest that names this blob is written after it and synced together with it.
@@ -84,13 +113,27 @@ class LayoutStore:
         # The subject is noted before the manifest exists: a note without a manifest is harmless, a
         # manifest without a note would not be found again.
         self._note_subject(descriptor.digest, manifest)
-        if not self._holds(descriptor):
+        if not self._holds_young(descriptor):
             self._folder.write(self._blob(descriptor.digest), [document])
-        listed, subject = as_referrer(descriptor, manifest), manifest.subject
-        if subject is None:
-            self._edit_index(lambda entries: _listed(entries, listed))
-        else:
-            self._edit_index(lambda entries: self._with_referrer(entries, subject.digest, listed))
+        subject = None if manifest.subject is None else manifest.subject.digest
+        with self.together() as edit:
+            edit.add(as_referrer(descriptor, manifest), subject)
+
+    @contextmanager
+    def together(self) -> Iterator[IndexEdit]:
+        """List all that this thread pushes and tags in the block by one write of `index.json`.
+
+        If the block raises, nothing of it is listed; the next push of the same continues it.
+        """
+        if self._together.edit is not None:
+            yield self._together.edit
+            return
+        edit = self._together.edit = IndexEdit()
+        try:
+            yield edit
+        finally:
+            self._together.edit = None
+        self._write_index(edit)
 
     def add(self, media_type: str, chunks: Iterable[bytes]) -> Descriptor:
         """See `Store.add`."""
@@ -105,10 +148,13 @@ class LayoutStore:
 
     def exists(self, descriptor: Descriptor) -> bool:
         """See `Store.exists`. A manifest exists only if an index lists it too."""
-        if not self._holds(descriptor):
+        if not self._holds_young(descriptor):
             return False
         if descriptor.media_type not in MANIFEST_TYPES:
             self._folder.sync_later(self._blob(descriptor.digest))
+            return True
+        edit = self._together.edit
+        if edit is not None and edit.lists(descriptor.digest):
             return True
         # Other tools find a manifest by the index alone.
         index = self._listing.index()
@@ -120,10 +166,13 @@ class LayoutStore:
 
     def resolve(self, name: str) -> Descriptor:
         """See `Store.resolve`."""
+        edit = self._together.edit
+        if edit is not None and name in edit.tags:
+            return edit.tags[name]
         entry = self._listing.index().named.get(name)
         if entry is not None:
-            listed = Descriptor.from_json(entry, "entry of index.json")
-            return Descriptor(listed.media_type, listed.digest, listed.size)
+            found = Descriptor.from_json(entry, "entry of index.json")
+            return Descriptor(found.media_type, found.digest, found.size)
         if not name.startswith("sha256:"):
             raise NotFound(f"tag {name!r} is not in the store {self.root}")
         return self._resolve_blob(Digest(name))
@@ -134,7 +183,8 @@ class LayoutStore:
             raise InvalidInput(f"tag {name[:200]!r} is not valid")
         if not self._holds(descriptor):
             raise NotFound(f"manifest {descriptor.digest} is not in the store {self.root}")
-        self._edit_index(lambda entries: _tagged(entries, name, descriptor))
+        with self.together() as edit:
+            edit.tags[name] = descriptor
 
     def tags(self) -> tuple[str, ...]:
         """See `Store.tags`."""
@@ -165,12 +215,12 @@ class LayoutStore:
 
         Reads the index once for all of them; `referrers` would read it once for each.
         """
-        listed, referring = self._listing.digests(), self._listing.references()
+        present, referring = self._listing.digests(), self._listing.references()
         blobs = self.root / "blobs" / "sha256"
         stored = frozenset(each.name for each in blobs.iterdir()) if blobs.is_dir() else frozenset()
         # Manifests of other tools may refer to any image, so they are part of every state.
-        foreign = " ".join(sorted(self._listing.foreign(listed)))
-        prefix, known = Digest.of(foreign.encode()).hex, listed & stored
+        foreign = " ".join(sorted(self._listing.foreign(present)))
+        prefix, known = Digest.of(foreign.encode()).hex, present & stored
 
         def state(image: str) -> str:
             manifests = sorted(stored.intersection(referring.get(image, ())))
@@ -178,12 +228,12 @@ class LayoutStore:
 
         return {each: state(each[7:]) for each in images if each[7:] in known}
 
-    def _with_referrer(
-        self, entries: Sequence[Entry], subject: Digest, listed: Descriptor
+    def _with_referrers(
+        self, entries: Sequence[Entry], subject: Digest, added: Mapping[Digest, Descriptor]
     ) -> Sequence[Entry]:
-        """Return the entries with `listed` in the index of its subject, which is written.
+        """Return the entries with `added` in the index of their subject, which is written.
 
-        With it go the referrers that `index.json` itself lists.
+        With them go the referrers that `index.json` itself lists.
         """
         tag = fallback_tag(subject)
         present = next((entry for entry in entries if tag_of(entry) == tag), None)
@@ -191,12 +241,15 @@ class LayoutStore:
         noted = {f"sha256:{each}" for each in self._listing.referring(subject.hex)}
         plain = (as_plain(entry) for entry in entries if entry.get("digest") in noted)
         moved = {each.digest: each for each in plain if each is not None}
-        if listed.digest in known and not moved and as_digest(present or {}) in self._lists:
-            return entries  # and the list is whole, since it was read
-        together = {**moved, **known, listed.digest: listed}
+        is_whole = as_digest(present or {}) in self._lists  # since it was read
+        if added.keys() <= known.keys() and not moved and is_whole:
+            return entries
+        together = {**moved, **known, **added}
         content = Index(tuple(together[each] for each in sorted(together))).render()
         if len(content) > MAX_MANIFEST:
-            return _listed(entries, listed)
+            for descriptor in added.values():
+                entries = listed(entries, descriptor)
+            return entries
         digest = Digest.of(content)
         # Noted as one without a subject, so that nobody takes it for a manifest of another tool.
         if self._listing.subject(digest.hex) is None:
@@ -204,8 +257,8 @@ class LayoutStore:
         self._folder.write(self._blob(digest), [content])
         kept = [e for e in entries if e is not present and as_digest(e) not in moved]
         if present is not None and self._is_other(as_digest(present)):
-            kept.append(_untagged(present))  # what took the tag stays listed
-        return (*kept, _with_tag(Descriptor(IMAGE_INDEX, digest, len(content)).to_json(), tag))
+            kept.append(untagged(present))  # what took the tag stays listed
+        return (*kept, with_tag(Descriptor(IMAGE_INDEX, digest, len(content)).to_json(), tag))
 
     def _referrers_in(self, entry: Entry) -> Mapping[Digest, Descriptor]:
         """Return what an index of referrers lists, by digest; if it is damaged, what is noted."""
@@ -213,12 +266,12 @@ class LayoutStore:
         if digest is None:
             return {}
         if digest not in self._lists:
-            listed = self._read_list(digest)
-            if listed is None:
+            read = self._read_list(digest)
+            if read is None:
                 return self._noted(Digest(f"sha256:{(tag_of(entry) or '')[7:]}"))
             if len(self._lists) >= _MOST_LISTS:
                 self._lists.clear()
-            self._lists[digest] = {each.digest: each for each in listed}
+            self._lists[digest] = {each.digest: each for each in read}
         return self._lists[digest]
 
     def _is_other(self, digest: Digest | None) -> bool:
@@ -258,6 +311,14 @@ class LayoutStore:
         except FileNotFoundError:
             return False
 
+    def _holds_young(self, descriptor: Descriptor) -> bool:
+        """Whether the content is here; then it counts as just stored, and no prune removes it."""
+        path = self._blob(descriptor.digest)
+        with suppress(OSError):  # it is absent, or the folder may only be read
+            if time.time() - path.stat().st_mtime > _YOUNG:
+                os.utime(path)
+        return self._holds(descriptor)
+
     def _prepare(self) -> None:
         index = self.root / "index.json"
         # Asked without the lock, because nearly every call finds the layout there.
@@ -269,12 +330,15 @@ class LayoutStore:
                 self._folder.write(self.root / "oci-layout", [LAYOUT])
                 self._folder.write(index, [Index(()).render()])
 
-    def _edit_index(self, edit: Callable[[Sequence[Entry]], Sequence[Entry]]) -> None:
-        # Entries are edited as JSON, not as descriptors: other tools keep members in them, such as
-        # `platform`, which we must not drop.
+    def _write_index(self, edit: IndexEdit) -> None:
         with self._folder.locked():
             before = self._listing.index().entries
-            after = edit(before)
+            after = edit.in_index(before)
+            for subject, added in edit.referrers.items():
+                for each in added:
+                    self._note_held(each, subject.hex)
+                after = self._with_referrers(after, subject, added)
+            after = edit.with_tags(after)
             # Writing the same index again would make every reader read it again.
             if after == before:
                 return
@@ -284,15 +348,25 @@ class LayoutStore:
                 raise InvalidInput(
                     f"the layout {self.root} is full: expected at most {MAX_DOCUMENT} bytes of "
                     f"index.json, got {len(content)}",
-                    hint="keep releases in a registry, or in several layouts",
+                    hint="goldenpath registry prune removes what nobody needs any more; or keep "
+                    "releases in a registry, or in several layouts",
                 )
             self._folder.write(self.root / "index.json", [content])
             self._listing.remember(after)
+        warning = nearly_full(self.root, len(content))
+        if warning and self._warn is not None:
+            self._warn(warning)
+            self._warn = None  # once for each store
 
     def _note_subject(self, digest: Digest, manifest: Manifest | Index) -> None:
         subject = manifest.subject.digest.hex if manifest.subject else "-"
         if self._listing.subject(digest.hex) != subject:
             self._folder.append_line(_SUBJECTS, f"{digest.hex} {subject}")
+
+    def _note_held(self, digest: Digest, subject: str) -> None:
+        """Note the subject again if a prune dropped the note before the manifest was stored."""
+        if self._listing.subject(digest.hex) != subject:
+            self._folder.append_line_held(_SUBJECTS, f"{digest.hex} {subject}")
 
     def _candidates(self, subject: Digest) -> set[Digest]:
         """Return the manifests that may refer to `subject`: noted, listed, or of other tools."""
@@ -300,8 +374,8 @@ class LayoutStore:
         foreign = self._listing.foreign(index.digests)
         noted = self._listing.referring(subject.hex)
         entry = index.named.get(fallback_tag(subject))
-        listed = {} if entry is None else self._referrers_in(entry)
-        return {*(Digest("sha256:" + each) for each in (*noted, *foreign)), *listed}
+        present = {} if entry is None else self._referrers_in(entry)
+        return {*(Digest("sha256:" + each) for each in (*noted, *foreign)), *present}
 
     def _read_manifest(self, digest: Digest) -> tuple[Descriptor, Manifest | Index] | None:
         content = read_regular(self._blob(digest), MAX_MANIFEST)
@@ -322,56 +396,3 @@ class LayoutStore:
         if read is None:
             raise NotFound(f"manifest {digest} is not in the store {self.root}")
         return read[0]
-
-
-def as_digest(entry: Entry) -> Digest | None:
-    """Return the digest of an entry; None if it is none of ours."""
-    text = entry.get("digest")
-    try:
-        return Digest(text) if isinstance(text, str) else None
-    except InvalidInput:
-        return None
-
-
-def as_plain(entry: Entry) -> Descriptor | None:
-    """Return an entry that we could have written, without a tag; None for any other."""
-    if tag_of(entry) is not None or as_digest(entry) is None:
-        return None
-    try:
-        descriptor = Descriptor.from_json(entry, "entry of index.json")
-    except InvalidInput:
-        return None
-    return descriptor if descriptor.to_json() == entry else None
-
-
-def _listed(entries: Sequence[Entry], descriptor: Descriptor) -> Sequence[Entry]:
-    if any(entry.get("digest") == descriptor.digest.text for entry in entries):
-        return entries
-    return (*entries, descriptor.to_json())
-
-
-def _tagged(entries: Sequence[Entry], name: str, descriptor: Descriptor) -> Sequence[Entry]:
-    """Move the tag, so that one entry carries it and every manifest stays listed."""
-    digest = descriptor.digest.text
-    entry = next((e for e in entries if e.get("digest") == digest), descriptor.to_json())
-    new = _with_tag(_untagged(entry), name)
-    if new in entries:
-        return entries
-    released = [_untagged(e) if tag_of(e) == name else e for e in entries]
-    tagged = {e.get("digest") for e in (*released, new) if tag_of(e)}
-    return (*(e for e in released if tag_of(e) or e.get("digest") not in tagged), new)
-
-
-def _with_tag(entry: Entry, name: str) -> Entry:
-    annotations = entry.get("annotations")
-    kept = annotations if isinstance(annotations, dict) else {}
-    return {**entry, "annotations": {**kept, REF_NAME: name}}
-
-
-def _untagged(entry: Entry) -> Entry:
-    annotations = entry.get("annotations")
-    if not isinstance(annotations, dict):
-        return entry
-    kept = {key: text for key, text in annotations.items() if key != REF_NAME}
-    plain = {key: value for key, value in entry.items() if key != "annotations"}
-    return {**plain, "annotations": kept} if kept else plain

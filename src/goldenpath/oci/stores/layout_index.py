@@ -13,17 +13,19 @@ from threading import RLock
 
 import msgspec
 
-from goldenpath.canonical import JsonValue, parse_object
+from goldenpath.canonical import MAX_DOCUMENT, parse_object
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.oci.index_entry import Entry, tag_of
 from goldenpath.oci.stores.folder import read_regular, stream_regular
 from goldenpath.parsers.typed import decode_record
 
-REF_NAME = "org.opencontainers.image.ref.name"
-Entry = dict[str, JsonValue]
-
+NEARLY_FULL = MAX_DOCUMENT * 8 // 10
+"""Bytes of `index.json` from which each write warns."""
 MAX_NOTES = 1 << 30
 """Bytes of the largest file of notes that is accepted."""
 _NOTE = re.compile(rb"^([0-9a-f]{64}) ([0-9a-f]{64}|-)\n", re.MULTILINE)
+_COMPARED = 130
+"""Bytes of the notes that are compared, one line of them."""
 _State = tuple[int, int, int] | None
 
 
@@ -57,7 +59,8 @@ class Listing:
         self._lock = RLock()
         self._state: _State = None
         self._index = LayoutIndex((), {}, frozenset())
-        self._read = 0
+        self._inode = self._read = 0
+        self._last = b""
         self._subjects: dict[str, str] = {}
         self._referring: dict[str, set[str]] = {}
 
@@ -111,20 +114,35 @@ class Listing:
         return frozenset(each.digest[7:] for each in index.manifests)
 
     def _read_notes(self) -> None:
-        """Read the lines that were added to the notes; an incomplete last line is read later."""
-        size = (_state(self._notes) or (0, 0))[1]
+        """Read the lines that were added to the notes; an incomplete last line is read later.
+
+        A prune replaces the file, which is then read from its beginning. Its inode may be that of
+        an earlier one, so the line before the new ones is compared too.
+        """
+        inode, size = (_state(self._notes) or (0, 0))[:2]
         if size > MAX_NOTES:
             raise VerificationError(
                 f"{self._notes} is too large: expected at most {MAX_NOTES} bytes"
             )
-        if size <= self._read:
+        if inode != self._inode or size < self._read:
+            self._forget_notes(inode)
+        if size == self._read:
             return
-        new = b"".join(stream_regular(self._notes, self._read))
+        start = self._read - len(self._last)
+        new = b"".join(stream_regular(self._notes, start))
+        if not new.startswith(self._last):
+            self._forget_notes(inode)
+            start, new = 0, b"".join(stream_regular(self._notes))
         whole = new[: new.rfind(b"\n") + 1]
         for manifest, subject in _NOTE.findall(whole):
             self._subjects[manifest.decode()] = subject.decode()
             self._referring.setdefault(subject.decode(), set()).add(manifest.decode())
-        self._read += len(whole)
+        self._read = start + len(whole)
+        self._last = whole[-_COMPARED:]
+
+    def _forget_notes(self, inode: int) -> None:
+        self._inode, self._read, self._last = inode, 0, b""
+        self._subjects, self._referring = {}, {}
 
     def _parsed(self) -> LayoutIndex:
         content = read_regular(self._file)
@@ -146,16 +164,21 @@ def _index(entries: Iterable[Entry]) -> LayoutIndex:
     return LayoutIndex(kept, named, frozenset(str(entry.get("digest"))[7:] for entry in kept))
 
 
-def tag_of(entry: Entry) -> str | None:
-    """Return the tag of an entry, or None."""
-    annotations = entry.get("annotations")
-    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
-    return name if isinstance(name, str) else None
-
-
 def _state(file: Path) -> _State:
     try:
         status = file.stat()
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def nearly_full(root: Path, size: int | None = None) -> str:
+    """Return a warning if the index of a layout, of `size` bytes, is nearly full; else nothing."""
+    if size is None:
+        size = (_state(root / "index.json") or (0, 0))[1]
+    if size < NEARLY_FULL:
+        return ""
+    return (
+        f"the registry {root} is {100 * size // MAX_DOCUMENT} percent full: its index.json has "
+        f"{size} of {MAX_DOCUMENT} bytes; goldenpath registry prune shows what can go"
+    )
