@@ -32,6 +32,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "copy": "Copy a release with its evidence between two stores.",
         "push": "Copy a release from this machine to a registry.",
         "pull": "Copy a release from a registry to this machine.",
+        "registry": "Remove releases and files that nobody needs any more.",
         "catalogue": "Set the aliases of the catalogue to what git declares.",
     },
     "Promote": {

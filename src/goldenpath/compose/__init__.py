@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
+    from goldenpath.compose.audits.registry_upkeep import registry_upkeep as registry_upkeep
     from goldenpath.compose.audits.seen_report import seen_report as seen_report
     from goldenpath.compose.audits.statement_desk import fill_heads as fill_heads
     from goldenpath.compose.audits.statement_desk import statement_rows as statement_rows
@@ -116,6 +117,7 @@ _PARTS = {
         "part_query",
         "signed_records",
     ),
+    "audits.registry_upkeep": ("registry_upkeep",),
     "witness": ("held", "witness_key"),
     "process_context": (
         "home",

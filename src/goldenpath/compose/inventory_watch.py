@@ -22,6 +22,7 @@ from goldenpath.errors import GoldenPathError, NotFound
 from goldenpath.files import publish
 from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.oci.stores.layout_index import nearly_full
 from goldenpath.promote.gates.entry_rules import entry_rules
 from goldenpath.promote.manifests.deployment_files import Survey
 from goldenpath.promote.platform.demands import Demands
@@ -84,6 +85,7 @@ def inventory(home: Home, running: Status | None = None) -> Inventory:
     survey = _surveyed(home, trusted)
     last = f"{behind}; what follows is of {trusted.commit[:12]}, the last commit that counts"
     faults = [last] if behind else []
+    faults += _full(home)
     if running is None:
         running = _published(home, faults)
     looks = _Looks(home, trusted, survey, running)
@@ -120,6 +122,12 @@ def registered(home: Home) -> Registered:
         return read_registered(Path(path.removeprefix("/")) if scheme else home.catalogue)
     except GoldenPathError as error:
         return Registered(fault=error.message)
+
+
+def _full(home: Home) -> tuple[str, ...]:
+    """Return a warning if the registry of this machine is nearly full."""
+    warning = nearly_full(home.registry)
+    return (warning,) if warning else ()
 
 
 class _Looks:

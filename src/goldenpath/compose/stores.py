@@ -1,6 +1,7 @@
 """Stores by the scheme of their URI, and releases by reference."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "layout" and rest:
-        return LayoutStore(Path(rest))
+        return LayoutStore(Path(rest), _warn)
     if scheme in REGISTRIES and rest.startswith("//"):
         # The HTTP client is slow to import, and most verbs do not need it.
         from goldenpath.oci.stores.connect import connect
@@ -41,6 +42,11 @@ def open_store(uri: str, mounts: Iterable[str] = ()) -> Store:
             uploads=Home.find(os.environ, Path.cwd()).uploads,
         )
     raise InvalidInput(f"store {uri!r} is not known: expected layout:PATH or oci://host/repository")
+
+
+def _warn(message: str) -> None:
+    """Tell whoever ran the verb that wrote to a registry."""
+    print(f"WARNING: {message}", file=sys.stderr)
 
 
 def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
@@ -61,7 +67,7 @@ def locate(text: str, home: Home, beside: str = "") -> tuple[Store, str]:
         near = [Reference.parse(other)] if other else []
         mounts = [each.repository for each in near if each.host == reference.host]
         return open_store(text, mounts), reference.name or ""
-    return LayoutStore(home.registry), text
+    return LayoutStore(home.registry, _warn), text
 
 
 def throwaway_store() -> Store:

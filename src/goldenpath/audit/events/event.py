@@ -60,6 +60,7 @@ Kind = Literal[
     "subject.erased",
     "log.anchored",
     "log.expired",
+    "registry.pruned",
     "platform.started",
     "platform.stopped",
     "platform.alarm",

@@ -196,6 +196,27 @@ class Folder:
                 if time.time() - partial.stat().st_mtime > limit:
                     partial.unlink()
 
+    def remove_older(self, path: Path, time_limit: float) -> bool:
+        """Remove a file that was stored before a time; False if it is newer or gone.
+
+        A pusher that finds the content present makes it young first. So the file is set aside, and
+        comes back if somebody did that meanwhile.
+        """
+        aside = self._own / "partial" / secrets.token_hex(16)
+        with self._write_errors():
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if path.lstat().st_mtime >= time_limit:
+                    return False
+                path.rename(aside)
+            except FileNotFoundError:
+                return False
+            if aside.lstat().st_mtime >= time_limit:
+                aside.replace(path)
+                return False
+            aside.unlink()
+        return True
+
     def append_line(self, name: str, line: str) -> None:
         """Append a line to a file of goldenpath's own folder, and sync it."""
         with self.locked():

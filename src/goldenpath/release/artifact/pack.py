@@ -34,6 +34,8 @@ WHEELS = f"{PLATFORM_FOLDER}/env/wheels"
 """Folder of its wheels. Each has its own layer, so that registries and nodes store it only once."""
 
 _OCI = "org.opencontainers.image."
+REVISION = _OCI + "revision"
+"""Annotation of an image: its commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from goldenpath.release.artifact.unpack import read_image
 CREATED = "org.opencontainers.image.created"
 """Annotation of an image: the time of the commit, RFC 3339 in UTC."""
 _COMMIT_DIGITS = 12
+RELEASE_TAG_FORM = rf".+-[0-9a-f]{{{_COMMIT_DIGITS}}}"
+"""The tags of builds, as a regular expression."""
 
 
 def release_tag(model: str, commit: str) -> str:
@@ -33,7 +35,7 @@ def newest_release(store: Store, model: str) -> tuple[datetime, Digest]:
 
 def tagged_releases(store: Store) -> frozenset[Digest]:
     """Return every release that a tag of the store names, whatever its model."""
-    form = re.compile(rf".+-[0-9a-f]{{{_COMMIT_DIGITS}}}")
+    form = re.compile(RELEASE_TAG_FORM)
     return frozenset(store.resolve(tag).digest for tag in store.tags() if form.fullmatch(tag))
 
 

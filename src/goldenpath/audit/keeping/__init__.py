@@ -1,0 +1,1 @@
+"""How long releases stay in the registry."""
