@@ -13,7 +13,7 @@ from goldenpath.cli.registry_page import registry_page, registry_record
 @click.option("--yes", is_flag=True, help="Remove them; without this, only show them.")
 @output_option
 def compact(*, yes: bool, output: Format) -> None:
-    """Remove files that no manifest needs, and shorten the index; every release stays."""
+    """Remove files that no manifest needs; every release stays."""
     upkeep = compose.registry_upkeep(
         compose.home(), after_leaving=timedelta(0), never_placed=timedelta(0), releases=False
     )

@@ -22,7 +22,7 @@ _DAYS = click.IntRange(1, 36_500)
 @click.option(
     "--never-placed", type=_DAYS, default=90, show_default=True, help="Days for one in no stage."
 )
-@click.option("--reason", type=REASON, default="", help="Why, for the audit log.")
+@click.option("--reason", type=REASON, help="Why, for the audit log.")
 @identity_options
 @output_option
 def prune(
@@ -30,14 +30,15 @@ def prune(
     yes: bool,
     after_leaving: int,
     never_placed: int,
-    reason: str,
+    reason: str | None,
     name: str | None,
     key: Path | None,
     output: Format,
 ) -> None:
-    """Remove releases that no stage, record, hold or retention keeps; show why.
+    """Remove releases that nobody needs; without --yes, show them.
 
-    Statements about a release go with it. What a stage has, or would go back to, stays.
+    A stage, a record in the log, a hold or retention keeps a release. Statements about a release
+    go with it. What a stage has, or would go back to, stays.
     """
     home = compose.home()
     upkeep = compose.registry_upkeep(
@@ -49,5 +50,5 @@ def prune(
     if yes:
         who = compose.person(home, name, key).name
         gone = upkeep.perform()
-        compose.event_log(home).append(pruned_event(upkeep, gone, who, reason))
+        compose.event_log(home).append(pruned_event(upkeep, gone, who, reason or ""))
     show(registry_record(upkeep, gone), registry_page(upkeep, gone), output)

@@ -1,7 +1,7 @@
 """The technical documentation: what it proves, what it shows as missing, what it never says."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -575,3 +575,30 @@ def test_words_of_people_cannot_forge_a_heading(made: Made) -> None:
 
     assert "\n## 9 All is well" not in text
     assert "<b>" not in text
+
+
+class CountedEvents(tuple[Event, ...]):
+    """Events that count how often one of them is read."""
+
+    reads = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        for event in super().__iter__():
+            self.reads += 1
+            yield event
+
+
+def reads_of_events(made: Made, commits: int) -> float:
+    """How often each event is read to compare the servers of many commits with git."""
+    ready = lived(made)[1]
+    times = [f"2026-11-22T{13 + n // 60:02}:{n % 60:02}:05.000000Z" for n in range(commits)]
+    events = CountedEvents(
+        replace(ready, time=time, commit=f"{number:040d}") for number, time in enumerate(times)
+    )
+    bundle = replace(bundle_of(made), events=events)
+    assert not [each for each in contradictions(bundle) if "10.3" in each.fields]
+    return events.reads / commits
+
+
+def test_servers_of_many_commits_are_compared_in_few_readings_of_the_events(made: Made) -> None:
+    assert reads_of_events(made, 10) == reads_of_events(made, 40) < 20

@@ -5,13 +5,13 @@ it stops for a while. Sometimes answers appear that no server gave.
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from goldenpath.audit.events.event import Event, Kind
-from goldenpath.audit.timeline.live import live_at
+from goldenpath.audit.timeline.live import live_at, mismatches_at
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.mismatches import SWITCHING
 from goldenpath.canonical import JsonValue
@@ -178,3 +178,25 @@ def test_no_honest_machine_is_accused_and_no_outage_and_no_ghost_is_missed(seed:
     for moment in moments(history, chance):
         ghost = chance.random() < 0.2
         assert observed(history, moment, ghost) == expected(history, moment, ghost), moment
+
+
+@pytest.mark.parametrize("seed", range(at_size(4, 200)))
+def test_many_moments_at_once_give_what_each_gives_alone(seed: int) -> None:
+    history = made(seed)
+    chance = random.Random(seed + 1)  # noqa: S311
+    commits = intents(history)
+    # A clock that went back, and a deployment of which nothing is known.
+    commits[2] = replace(commits[2], time=commits[2].time - timedelta(hours=1))
+    events = [event for _, event in sorted(history.events, key=lambda pair: pair[0])]
+    asked = [at(each) for each in moments(history, chance)]
+    chance.shuffle(asked)
+    places = [("prod", "credit"), ("prod", "other")]
+
+    together = mismatches_at(commits, events, [(name, each) for name in places for each in asked])
+
+    for number, moment in enumerate(asked):
+        alone = {
+            (live.stage, live.model): live.mismatches for live in live_at(commits, events, moment)
+        }
+        assert together[number] == alone.get(places[0], ()), moment
+        assert together[len(asked) + number] == ()

@@ -1,6 +1,6 @@
 """Contradictions between pieces of evidence. The report lists all of them on its first page."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -10,8 +10,8 @@ from goldenpath.audit.report.describe import AGE_COLUMNS, contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
-from goldenpath.audit.timeline.live import live_at
-from goldenpath.audit.timeline.live_model import Intent
+from goldenpath.audit.timeline.live import mismatches_at
+from goldenpath.audit.timeline.live_model import Intent, Mismatch
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.authorship import is_same_person
 from goldenpath.release.attest.statement import APPROVAL
@@ -194,19 +194,34 @@ def _is_day(text: str) -> bool:
 
 def _servers(bundle: EvidenceBundle) -> Iterator[Contradiction]:
     """Compare the observed servers of this release with its commits and approvals."""
-    judged = set[tuple[str, str]]()
-    for event in bundle.events:
-        if event.digest != bundle.digest.text or event.kind != "server.ready":
-            continue
+    ours = [
+        event
+        for event in bundle.events
+        if event.digest == bundle.digest.text and event.kind == "server.ready"
+    ]
+    judged = _judged_once(ours)
+    moments = [((e.stage, e.model), datetime.fromisoformat(e.time)) for e in judged]
+    found = dict(
+        zip(map(id, judged), mismatches_at(bundle.history, bundle.events, moments), strict=True)
+    )
+    for event in ours:
         loaded = (event.details or {}).get("loaded")
         if isinstance(loaded, str) and loaded != event.digest:
             yield Contradiction(
                 ("10.3", "2.29"), f"a server of this release loaded {loaded} at {event.time}"
             )
-        # All servers of one commit get the same judgement, so one of them is enough.
+        yield from _unauthorised(event, found.get(id(event), ()))
+
+
+def _judged_once(events: Iterable[Event]) -> list[Event]:
+    """Return one event of each commit: all servers of one commit get the same judgement."""
+    judged = set[tuple[str, str]]()
+    kept = []
+    for event in events:
         if not event.commit or (event.stage, event.commit) not in judged:
             judged.add((event.stage, event.commit))
-            yield from _unauthorised(bundle, event)
+            kept.append(event)
+    return kept
 
 
 def _break_glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
@@ -218,14 +233,8 @@ def _break_glass(bundle: EvidenceBundle) -> Iterator[Contradiction]:
             yield Contradiction(("0.3", "10.3", "6.4"), f"in {stage} {message}")
 
 
-def _unauthorised(bundle: EvidenceBundle, event: Event) -> Iterator[Contradiction]:
-    when = datetime.fromisoformat(event.time)
-    messages: Mapping[str, str] = {
-        mismatch.kind: mismatch.message
-        for live in live_at(bundle.history, bundle.events, when)
-        if (live.stage, live.model) == (event.stage, event.model)
-        for mismatch in live.mismatches
-    }
+def _unauthorised(event: Event, found: Iterable[Mismatch]) -> Iterator[Contradiction]:
+    messages: Mapping[str, str] = {mismatch.kind: mismatch.message for mismatch in found}
     kinds = ("live without commit", "live without approval", "approvals not known",
              "commit not signed")  # fmt: skip
     for kind in kinds:

@@ -27,6 +27,7 @@ from goldenpath.audit.timeline.mismatches import mismatches, transition
 LATE = timedelta(seconds=2)
 """How much later an event may be than what it observes."""
 
+_RUNS = ("platform.started", "platform.stopped")
 Name = tuple[str, str]
 """Stage and model."""
 Spans = Mapping[Name, Mapping[str, tuple[datetime, datetime]]]
@@ -112,6 +113,34 @@ def live_at(
     )
 
 
+def mismatches_at(
+    history: Sequence[Intent], events: Iterable[Event], moments: Sequence[tuple[Name, datetime]]
+) -> list[tuple[Mismatch, ...]]:
+    """Return the mismatches of one deployment each at many moments, as `live_at` gives them.
+
+    The events are read once for all of them. Answers and the state of the logs are left out.
+    """
+    known, intents, position = sorted(events, key=lambda e: e.time), RecordedIntents(history), 0
+    servers: dict[Name, dict[str, _Server]] = {}
+    routes: dict[Name, dict[str, tuple[str, int]]] = {}
+    answers: dict[int, tuple[Mismatch, ...]] = {}
+    for number in sorted(range(len(moments)), key=lambda number: moments[number][1]):
+        name, time = moments[number]
+        while position < len(known) and (when := _when(known[position])) <= time:
+            event, position = known[position], position + 1
+            if event.kind in _RUNS:
+                servers, routes = {}, {}
+                continue
+            place = (event.stage, event.model)
+            _apply(event, when, servers.setdefault(place, {}), routes.setdefault(place, {}))
+        past = intents.past(name, time)
+        up = tuple(servers.get(name, {}).values())
+        shares = _shares(past.in_force, _Observed(up, routes.get(name, {}), "certain", None), None)
+        found = mismatches(past.in_force, past, shares, time, served=frozenset())
+        answers[number] = tuple(found)
+    return [answers[number] for number in range(len(moments))]
+
+
 def _is_retired(intent: Intent | None) -> bool:
     return intent is not None and intent.absence == "retired"
 
@@ -182,7 +211,7 @@ def _observed(
         when = _when(event)
         if when > time:
             break
-        if event.kind in ("platform.started", "platform.stopped"):
+        if event.kind in _RUNS:
             # Servers are children of the platform: no server outlives its run.
             servers, route = {}, {}
         elif (event.stage, event.model) == (stage, model):

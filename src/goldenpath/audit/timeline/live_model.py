@@ -1,6 +1,7 @@
 """What was intended and observed of one model in one stage at one time, as values."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -69,8 +70,14 @@ class RecordedIntents:
 
     def __init__(self, history: Sequence[Intent]) -> None:
         self._by_place: dict[tuple[str, str], list[Intent]] = {}
+        self._placed: dict[tuple[str, str, str], datetime] = {}
+        """When each release was first placed, by stage, model and digest."""
         for each in history:
             self._by_place.setdefault((each.stage, each.model), []).append(each)
+            for slot in each.slots:
+                key = (each.stage, each.model, slot.digest.text)
+                self._placed[key] = min(each.time, self._placed.get(key, each.time))
+        self._earliest = {place: _earliest_after(those) for place, those in self._by_place.items()}
 
     def places(self) -> Iterable[tuple[str, str]]:
         """Return every stage and model with a commit."""
@@ -78,14 +85,39 @@ class RecordedIntents:
 
     def newest_first(self, place: tuple[str, str], until: datetime) -> Iterator[Intent]:
         """Return the commits on one deployment that came by `until`, the last one first."""
-        return (each for each in reversed(self._by_place[place]) if each.time <= until)
+        intents = self._by_place[place]
+        # From there on all came later, so that many questions do not read all of them each.
+        end = bisect_right(self._earliest[place], until)
+        return (intents[n] for n in range(end - 1, -1, -1) if intents[n].time <= until)
+
+    def past(self, place: tuple[str, str], until: datetime) -> "Past":
+        """Return the commits on one deployment up to a time; empty for an unknown deployment."""
+        commits = self.newest_first(place, until) if place in self._by_place else iter(())
+
+        def is_placed(digest: str) -> bool:
+            first = self._placed.get((*place, digest))
+            return first is not None and first <= until
+
+        return Past(commits, is_placed)
+
+
+def _earliest_after(intents: Sequence[Intent]) -> list[datetime]:
+    """Return, for each commit, the earliest time of it and of all after it."""
+    earliest: list[datetime] = []
+    for each in reversed(intents):
+        earliest.append(min(each.time, earliest[-1]) if earliest else each.time)
+    return earliest[::-1]
 
 
 class Past:
     """The commits on one deployment up to a time, read from the last one on as far as needed."""
 
-    def __init__(self, newest_first: Iterator[Intent]) -> None:
+    def __init__(
+        self, newest_first: Iterator[Intent], is_placed: Callable[[str], bool] | None = None
+    ) -> None:
+        """`is_placed` answers `has_intended` without reading them, if somebody has an index."""
         self._unread = newest_first
+        self._is_placed = is_placed
         self._read: list[Intent] = []
 
     def __iter__(self) -> Iterator[Intent]:
@@ -108,6 +140,8 @@ class Past:
 
     def has_intended(self, digest: str) -> bool:
         """Whether one of them placed a release."""
+        if self._is_placed is not None:
+            return self._is_placed(digest)
         return any(slot.digest.text == digest for each in self for slot in each.slots)
 
 
