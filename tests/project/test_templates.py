@@ -19,15 +19,16 @@ from tests.sizes import full_size
 from tests.starter import share_environments
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
-WALKED = ("pricing", "triage", "empty")
+WALKED = ("pricing", "triage", "text", "empty")
 """The template `credit` is walked by the demo and by the tests of builds."""
 pytestmark = pytest.mark.timeout(900)
 EXPECTED = {
     "pricing": ("EUR a year", {"standard tariff", "surcharge", "underwriter"}),
     "triage": ("collision, glass, theft", {"workshop", "glazier", "investigation", "desk"}),
+    "text": ("cards, loans, payments", {"cards", "loans", "payments", "front office"}),
     "empty": ("No decision policy", set[str]()),
 }
-DATA = {"pricing": "policies", "triage": "claims", "empty": "rows"}
+DATA = {"pricing": "policies", "triage": "claims", "text": "messages", "empty": "rows"}
 
 
 class Walk:

@@ -51,13 +51,18 @@ def graph(
     *,
     rows: int = 0,
     inputs: Mapping[str, int] = MappingProxyType({}),
+    widths: Mapping[str, int] = MappingProxyType({}),
 ) -> bytes:
     """A model from `features` of shape `(n, width)` to outputs of so many columns.
 
     An output of 0 columns has the type that its operator gives it. With `rows` n is that number.
-    With `inputs` there is one column for each name, of these element types of ONNX.
+    With `inputs` there is one column for each name, of these element types of ONNX. `widths` are
+    the columns of those that have another number; 0 leaves the number open.
     """
-    values = [_value(name, 1, rows, kind) for name, kind in inputs.items()]
+    values = [
+        _value(name, widths.get(name, 1), rows, kind, is_open=widths.get(name) == 0)
+        for name, kind in inputs.items()
+    ]
     content = b"".join(
         [
             *(_bytes(1, each) for each in nodes),
@@ -137,11 +142,20 @@ def _tensor(name: str, shape: list[int], values: NDArray[np.float32], outside: s
     return dimensions + _number(2, 1) + _bytes(8, name.encode()) + _bytes(9, values.tobytes())
 
 
-def _value(name: str, width: int, rows: int = 0, kind: int = FLOAT) -> bytes:
-    if not width:
+def whole_numbers(name: str, values: Sequence[int]) -> bytes:
+    """A constant of whole numbers, one dimension."""
+    raw = np.array(values, "<i8").tobytes()
+    return _number(1, len(values)) + _number(2, INT64) + _bytes(8, name.encode()) + _bytes(9, raw)
+
+
+def _value(
+    name: str, width: int, rows: int = 0, kind: int = FLOAT, *, is_open: bool = False
+) -> bytes:
+    if not width and not is_open:
         return _bytes(1, name.encode())
     first = _number(1, rows) if rows else _bytes(2, b"n")
-    shape = _bytes(1, first) + _bytes(1, _number(1, width))
+    second = _bytes(2, b"tokens") if is_open else _number(1, width)
+    shape = _bytes(1, first) + _bytes(1, second)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, _number(1, kind) + _bytes(2, shape)))
 
 

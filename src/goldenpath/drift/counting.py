@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from goldenpath.drift.profile import Bins, Floats, Profile
 from goldenpath.drift.seasons import cells
+from goldenpath.drift.texts.text_measures import observed_columns
 from goldenpath.errors import InvalidInput
 
 
@@ -71,12 +72,12 @@ def count(
     `seconds` are the times of the rows since 1970; only a profile with a season needs them.
     Raises `InvalidInput` if the shapes do not fit.
     """
-    if rows.shape != (len(scores), len(profile.features)):
+    if rows.shape != (len(scores), profile.inputs):
         raise InvalidInput(
-            f"the rows have shape {rows.shape}: expected ({len(scores)}, {len(profile.features)})"
+            f"the rows have shape {rows.shape}: expected ({len(scores)}, {profile.inputs})"
         )
-    columns = np.ascontiguousarray(rows.T)
-    parts = [count_column(bins, columns[i]) for i, bins in enumerate(profile.features)]
+    columns = observed_columns(profile.features, np.asfortranarray(rows))
+    parts = [count_column(*pair) for pair in zip(profile.features, columns, strict=True)]
     values = np.concatenate([*parts, count_column(profile.score, scores)])
     counted = Counts.of(profile, values, len(scores))
     if seconds is None or profile.season == "none":

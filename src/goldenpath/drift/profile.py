@@ -32,6 +32,19 @@ INDEPENDENT = Dependence()
 
 
 @dataclass(frozen=True, slots=True)
+class TextMeasure:
+    """What a column measures in a text feature; see `goldenpath.drift.texts.text_measures`."""
+
+    source: str
+    """Name of the feature."""
+    kind: Literal["length", "unseen"]
+    width: int
+    """How many columns of the model's input hold the text."""
+    known: str
+    """The words of the reference as a set of bits, in hexadecimal digits; only for `unseen`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bins:
     """The bins of one column, and how many rows of the reference fall into each.
 
@@ -50,6 +63,13 @@ class Bins:
     """The counts in each cell of the profile's season; empty without a season."""
     names: tuple[str, ...] = ()
     """The texts of the atoms, of a category without codes or of classes."""
+    text: TextMeasure | None = None
+    """What the column measures, if the feature is a text."""
+
+    @property
+    def source(self) -> str:
+        """Name of the feature that the column comes from."""
+        return self.name if self.text is None else self.text.source
 
     @property
     def size(self) -> int:
@@ -96,6 +116,12 @@ class Profile:
     def columns(self) -> tuple[Bins, ...]:
         """The features and, last, the score."""
         return (*self.features, self.score)
+
+    @property
+    def inputs(self) -> int:
+        """Number of columns of the model's input."""
+        texts = {bins.source: bins.text.width for bins in self.features if bins.text is not None}
+        return sum(bins.text is None for bins in self.features) + sum(texts.values())
 
     @property
     def size(self) -> int:

@@ -9,9 +9,12 @@ from typing import get_args
 
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.drift.dependence import Dependence
-from goldenpath.drift.profile import VERSION, Bins, Profile
+from goldenpath.drift.profile import VERSION, Bins, Profile, TextMeasure
 from goldenpath.drift.seasons import CELLS, Season
+from goldenpath.drift.texts.text_measures import BUCKETS, UNSEEN
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.typed import typed
+from goldenpath.project.task.text_parts import MOST_BYTES, width_of
 
 _EFFECTS = ("short_rows", "short_effect", "day_rows", "day_effect")
 
@@ -41,7 +44,13 @@ def _render_bins(bins: Bins) -> dict[str, JsonValue]:
         "dependence": {name: getattr(bins.dependence, name) for name in _EFFECTS},
         "seasons": [list(row) for row in bins.seasons],
         **({"names": list(bins.names)} if bins.names else {}),
+        **({"text": _render_measure(bins.text)} if bins.text is not None else {}),
     }
+
+
+def _render_measure(measure: TextMeasure) -> JsonValue:
+    shown: dict[str, JsonValue] = {"source": measure.source, "kind": measure.kind}
+    return {**shown, "width": measure.width, "known": measure.known}
 
 
 def parse_profile(content: bytes) -> Profile:
@@ -87,7 +96,8 @@ def _parse_bins(value: JsonValue, rows: int | None) -> Bins:
     whole = _whole(counts, name)
     atoms, edges = _numbers(value.get("atoms"), name), _numbers(value.get("edges"), name)
     names = _texts(value.get("names", []), name)
-    bins = Bins(name, kind, atoms, edges, whole, names=names)  # type: ignore[arg-type]
+    measure = _measure(value.get("text"), name)
+    bins = Bins(name, kind, atoms, edges, whole, names=names, text=measure)  # type: ignore[arg-type]
     if names and len(names) != len(atoms):
         raise InvalidInput(f"profile of {name!r} has names that do not fit its atoms")
     if len(whole) != bins.size or (sum(whole) != rows if rows is not None else not sum(whole)):
@@ -122,6 +132,18 @@ def _whole(value: JsonValue, name: str) -> tuple[int, ...]:
     if len(whole) != len(value):
         raise InvalidInput(f"profile of {name!r} has a count that is no whole number")
     return whole
+
+
+def _measure(value: JsonValue, name: str) -> TextMeasure | None:
+    if value is None:
+        return None
+    measure = typed(value, TextMeasure, f"profile of {name!r}")
+    bits = BUCKETS // 4 if measure.kind == UNSEEN else 0
+    if not 1 <= measure.width <= width_of(MOST_BYTES) or len(measure.known) != bits:
+        raise InvalidInput(f"profile of {name!r} has a measure of texts that does not fit")
+    if set(measure.known) - set("0123456789abcdef"):
+        raise InvalidInput(f"profile of {name!r} has words that are no hexadecimal digits")
+    return measure
 
 
 def _texts(value: JsonValue, name: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ whether weekday or hour matter. Without times it records how much blocks of rows
 order of the table; nobody can then tell the usual change from month to month from drift.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,8 +16,11 @@ from goldenpath.drift.dependence import Dependence, TimedBins, measured_dependen
 from goldenpath.drift.profile import ATOM_SHARE, QUANTILES, Bins, Floats, Profile
 from goldenpath.drift.seasons import CELLS, DAY, Season, cells, days
 from goldenpath.drift.shift import common_bins
+from goldenpath.drift.texts.text_measures import text_columns
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.feature_parts import declared_features
+from goldenpath.project.task.text_parts import unpacked
 
 Seconds = NDArray[np.int64]
 _BLOCKS = 100
@@ -52,8 +55,9 @@ def build_profile(
     if not rows or not len(scores):
         raise InvalidInput("the reference has no rows: expected at least one")
     columns = [_column(table, feature.name, rows) for feature in contract.features]
-    bins = [_feature_bins(*pair) for pair in zip(contract.features, columns, strict=True)]
-    values = [*columns, _floats(scores, "the score")]
+    observed = list(_observed(contract, columns))
+    bins = [each for each, _ in observed]
+    values = [*(column for _, column in observed), _floats(scores, "the score")]
     counted = [
         replace(each, counts=tuple(count_column(each, column).tolist()))
         for each, column in zip([*bins, _answer_bins(contract, values[-1])], values, strict=True)
@@ -63,6 +67,20 @@ def build_profile(
         ordered = [_ordered(*pair) for pair in zip(counted, values, strict=True)]
         return Profile(rows, tuple(ordered[:-1]), ordered[-1], is_distinct=is_distinct)
     return _timed(counted, values, times, is_distinct=is_distinct)
+
+
+def _observed(contract: Contract, columns: list[Floats]) -> Iterator[tuple[Bins, Floats]]:
+    """Yield each column of the profile: a feature, or what is measured in a text."""
+    for declared in declared_features(contract):
+        place = slice(declared.start, declared.start + declared.width)
+        if declared.part == "text":
+            texts = unpacked(np.column_stack(columns[place]))
+            for bins, values in text_columns(declared.name, declared.width, texts):
+                filled = _number_bins(bins.name, values)
+                yield replace(bins, atoms=filled.atoms, edges=filled.edges), values
+            continue
+        for feature, column in zip(contract.features[place], columns[place], strict=True):
+            yield _feature_bins(feature, column), column
 
 
 def _ordered(bins: Bins, column: Floats) -> Bins:
@@ -165,12 +183,16 @@ def _feature_bins(feature: Feature, values: Floats) -> Bins:
     if feature.kind == "category":
         codes = tuple(sorted(feature.codes))
         return Bins(feature.name, "category", codes, (), (), names=feature.texts)
+    return _number_bins(feature.name, values)
+
+
+def _number_bins(name: str, values: Floats) -> Bins:
     present = values[~np.isnan(values)]
     distinct, counts = np.unique(present, return_counts=True)
     is_atom = counts > ATOM_SHARE * len(values)
     rest = present[~np.isin(present, distinct[is_atom])]
     atoms = tuple(float(value) for value in distinct[is_atom])
-    return Bins(feature.name, "number", atoms, _edges(rest), ())
+    return Bins(name, "number", atoms, _edges(rest), ())
 
 
 def _answer_bins(contract: Contract, values: Floats) -> Bins:

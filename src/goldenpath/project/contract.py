@@ -10,7 +10,7 @@ from goldenpath.parsers.typed import typed
 from goldenpath.project.spec import Contract, DecisionPolicy, Feature, MonitorSettings
 
 CONTRACT_VERSION = 1
-_FEATURE = ("labels", "whole", "part_of", "part")
+_FEATURE = ("labels", "whole", "part_of", "part", "bytes")
 _DECISION = ("classes", "favourable", "reviewed")
 _CONTRACT = ("task", "classes", "value")
 

@@ -44,6 +44,9 @@ TEMPLATES: Mapping[str, Template] = {
         "a motor tariff in euros, task value", "templates/pricing", "motor-premium"
     ),
     "triage": Template("three kinds of claims, task classes", "templates/triage", "claim-triage"),
+    "text": Template(
+        "desks for messages, a sentence model and a head", "templates/text", "complaint-routing"
+    ),
     "empty": Template("the smallest project: one feature", "templates/empty", "my-model"),
     "credit-default": _CREDIT,
 }

@@ -13,7 +13,7 @@ from goldenpath.project.number_text import number_text
 Tier = Literal["low", "material", "high"]
 TaskKind = Literal["probability", "classes", "value"]
 FeatureKind = Literal["number", "category"]
-FeaturePart = Literal["", "element", "days", "seconds"]
+FeaturePart = Literal["", "element", "days", "seconds", "text"]
 Scalar = bool | int | float | str
 SourceKind = Literal["local", "dvc", "oci", "url"]
 
@@ -50,9 +50,11 @@ class Feature:
     whole: bool = False
     """Whether a number has to be whole. A graph may then take it as an integer."""
     part_of: str = ""
-    """Name of the declared vector or timestamp that this number is a part of; empty for none."""
+    """Name of the declared vector, timestamp or text that this number is a part of; or empty."""
     part: FeaturePart = ""
     """Which part it is."""
+    bytes: int = 0
+    """The longest text in bytes, for the parts of a text."""
 
     @property
     def texts(self) -> tuple[str, ...]:

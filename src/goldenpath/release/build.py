@@ -19,7 +19,7 @@ from goldenpath.oci.store import Store, listed_together
 from goldenpath.oci.stream import TrackProgress, untracked
 from goldenpath.project.contract import render_contract
 from goldenpath.project.links import links_below
-from goldenpath.project.spec import MODEL, Project
+from goldenpath.project.spec import Project
 from goldenpath.release.artifact.pack import Contents, Packed, pack
 from goldenpath.release.artifact.release_tags import release_tag
 from goldenpath.release.attest.attach import attach, sign_image
@@ -186,7 +186,7 @@ def contents_of(project: Project, trained: Trained) -> Contents:
         committed_at=trained.run.source.committed_at,
         remote=trained.run.source.remote,
         runtime=runtime,
-        model_files=(MODEL,) if runtime is None else runtime.files,
+        model_files=project.training.model_files if runtime is None else runtime.files,
         model_format="onnx" if runtime is None else "python",
         code={} if content is None else content.code,
         wheels={} if content is None else content.paths,

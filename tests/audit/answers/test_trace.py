@@ -10,13 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from goldenpath.audit.answers.predictions import answers_at, summarise
-from goldenpath.audit.answers.trace import trace
+from goldenpath.audit.answers.trace import opened_texts, trace
 from goldenpath.audit.events.event import Event, Kind
 from goldenpath.cli import at
 from goldenpath.cli import trace as verb
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import find_prediction
+from goldenpath.project.spec import Contract, Feature, MonitorSettings
+from goldenpath.project.task.feature_parts import expanded
+from goldenpath.project.task.text_parts import packed
 from tests.audit.made import bundle_of, documents, make_release
 from tests.audit.served import ANSWERED, Served, serve_once
 
@@ -127,3 +130,17 @@ def test_answers_of_a_minute_are_counted_by_release(served: Served) -> None:
     text = CliRunner().invoke(at.verb, [ANSWERED.isoformat()], env=served.environment).stdout
     assert "1 answers in that minute" in text
     assert "used for consumer loan: 1 in that minute" in text
+
+
+def test_an_opened_text_is_read_from_its_numbers() -> None:
+    parts = (Feature("amount", "number"), *(
+        Feature(**part)  # type: ignore[arg-type]
+        for part in expanded({"name": "note", "kind": "text", "bytes": 9})
+    ))  # fmt: skip
+    contract = Contract("it", parts, "p", None, MonitorSettings())
+    numbers = packed(["my card"], 3)[0].tolist()
+    inputs = {"amount": 1.0, **{f"note_{place}": each for place, each in enumerate(numbers)}}
+
+    assert opened_texts(inputs, contract) == {"note": "my card"}
+    assert opened_texts({**inputs, "note_0": None}, contract) == {"note": None}
+    assert opened_texts(None, contract) == opened_texts({"amount": 1.0}, contract) == {}

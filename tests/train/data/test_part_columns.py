@@ -22,8 +22,8 @@ from goldenpath.project.spec import (
 )
 from goldenpath.project.task.feature_parts import declared_features, expanded
 from goldenpath.train.data.part_columns import with_parts
+from goldenpath.train.evaluation.column_casts import part_cast
 from goldenpath.train.evaluation.evaluate import columns_of, evaluate
-from goldenpath.train.evaluation.onnx_graph import _part_cast
 from goldenpath.train.given_model import write_given
 
 DECLARED: list[dict[str, object]] = [
@@ -130,8 +130,8 @@ def test_a_graph_gets_a_vector_as_one_input_and_a_time_as_seconds() -> None:
     face, opened = declared_features(CONTRACT)
     rows = np.array([[1.0, 2.0, 2.0, 5.0], [3.0, 4.0, -1.0, 82_800.0]], np.float32)
 
-    vector = _part_cast(face, CONTRACT, ("tensor(float)", [None, 2]), "it")
-    times = _part_cast(opened, CONTRACT, ("tensor(double)", [None, 1]), "it")
+    vector = part_cast(face, CONTRACT, ("tensor(float)", [None, 2]), "it")
+    times = part_cast(opened, CONTRACT, ("tensor(double)", [None, 1]), "it")
 
     assert vector(rows).tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert times(rows).ravel().tolist() == [
@@ -140,8 +140,8 @@ def test_a_graph_gets_a_vector_as_one_input_and_a_time_as_seconds() -> None:
     ]
     for kind, shape in (("tensor(int64)", [None, 1]), ("tensor(float)", [None, 1])):
         with pytest.raises(InvalidInput):
-            _part_cast(opened, CONTRACT, (kind, shape), "it")
+            part_cast(opened, CONTRACT, (kind, shape), "it")
     present = replace(CONTRACT, features=tuple(replace(f, missing=False) for f in FEATURES))
-    assert _part_cast(opened, present, ("tensor(int64)", [None]), "it")(rows).dtype == np.int64
+    assert part_cast(opened, present, ("tensor(int64)", [None]), "it")(rows).dtype == np.int64
     with pytest.raises(InvalidInput):
-        _part_cast(face, CONTRACT, ("tensor(float)", [None, 3]), "it")
+        part_cast(face, CONTRACT, ("tensor(float)", [None, 3]), "it")

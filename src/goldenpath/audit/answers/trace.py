@@ -5,11 +5,13 @@ bundle of the release that answered.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
+
 from goldenpath.audit.answers.prediction_context import circumstances
-from goldenpath.audit.report.describe import TOO_FEW
+from goldenpath.audit.report.describe import TOO_FEW, contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.narrate import how_to_check
 from goldenpath.audit.timeline.intervals import ServingInterval, intervals
@@ -18,6 +20,9 @@ from goldenpath.audit.timeline.live_model import LiveModel
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import VerificationError
 from goldenpath.observe.log.log_reader import Prediction, Record
+from goldenpath.project.spec import Contract
+from goldenpath.project.task.feature_parts import declared_features
+from goldenpath.project.task.text_parts import unpacked
 from goldenpath.release.attest.statement import APPROVAL, DECISION, member
 from goldenpath.release.evidence.provenance import Origin
 from goldenpath.release.evidence.training_statements import datasets_of, metrics_of, origin_of
@@ -64,6 +69,8 @@ class Trace:
     """The server that answered, from the audit log."""
     check: tuple[str, ...]
     """Commands that check the evidence without goldenpath."""
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    """The texts in opened inputs, by feature."""
     lost: tuple[str, ...] = ()
     """Records that are damaged or gone, of both logs and of the statements about the release."""
 
@@ -84,6 +91,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
     verified = bundle.verified
     return Trace(
         prediction=prediction,
+        texts=opened_texts(prediction.inputs, contract_of(bundle)),
         is_verified=verified.holds,
         failures=tuple(f"{f.check}: {f.message}" for f in verified.findings if f.status == "fail"),
         origin=origin_of(verified),
@@ -100,6 +108,22 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
             *_unexplained(prediction, bundle),
         ),
     )
+
+
+def opened_texts(
+    inputs: Mapping[str, float | None] | None, contract: Contract | None
+) -> Mapping[str, str | None]:
+    """Return the texts in opened inputs by feature; a record holds them as numbers."""
+    if inputs is None or contract is None:
+        return {}
+    texts = {}
+    for declared in declared_features(contract):
+        names = [f"{declared.name}_{place}" for place in range(declared.width)]
+        if declared.part == "text" and inputs.keys() >= {*names}:
+            numbers = [inputs[name] for name in names]
+            row = np.array([[np.nan if each is None else each for each in numbers]])
+            texts[declared.name] = unpacked(row)[0]
+    return texts
 
 
 def _unexplained(prediction: Prediction, bundle: EvidenceBundle) -> Iterator[str]:
@@ -184,7 +208,12 @@ def _lines(traced: Trace) -> Iterator[str]:
     yield f"  answer     {answer_text(record)}"
     yield from circumstances(traced.prediction)
     yield f"  inputs     {traced.prediction.inputs_state}"
+    for name, text in traced.texts.items():
+        # A text is a caller's: its marks of control and direction are shown and not obeyed.
+        yield f"    {name} = {'missing' if text is None else repr(text)}"
     for feature, value in (traced.prediction.inputs or {}).items():
+        if feature.rpartition("_")[0] in traced.texts:
+            continue
         yield f"    {feature} = {'missing' if value is None else f'{value:.9g}'}"
     sealed = traced.prediction
     yield f"  sealed in  {sealed.segment}, checkpoint {sealed.checkpoint_digest}"

@@ -14,7 +14,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.number_text import number_text
-from goldenpath.project.spec import Contract, DecisionPolicy, MonitorSettings
+from goldenpath.project.spec import Contract, DecisionPolicy, Feature, MonitorSettings
 from goldenpath.release.evidence.training_statements import (
     checks_of,
     datasets_of,
@@ -103,16 +103,25 @@ def _inputs(bundle: EvidenceBundle) -> Lines:
     return rows(
         ("Feature", "Kind", "From", "To", "Codes", "May be missing"),
         (
-            (
-                each.name,
-                each.kind,
-                "" if each.minimum is None else each.minimum,
-                "" if each.maximum is None else each.maximum,
-                ", ".join(each.code_names),
-                "yes" if each.missing else "no",
-            )
-            for each in contract.features
+            _input(each)
+            for place, each in enumerate(contract.features)
+            if each.part != "text" or each.part_of != contract.features[place - 1].part_of
         ),
+    )
+
+
+def _input(feature: Feature) -> tuple[object, ...]:
+    """Return the row of a feature; a text has one row, and not one for each of its numbers."""
+    missing = "yes" if feature.missing else "no"
+    if feature.part == "text":
+        return (feature.part_of, "text", "", f"{feature.bytes} bytes", "", missing)
+    return (
+        feature.name,
+        feature.kind,
+        "" if feature.minimum is None else feature.minimum,
+        "" if feature.maximum is None else feature.maximum,
+        ", ".join(feature.code_names),
+        missing,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from goldenpath.drift.counting import Counts, count_column
 from goldenpath.drift.profile import Bins, Floats, Profile
+from goldenpath.drift.texts.text_measures import measured
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.batch_verdict import of_columns
 from goldenpath.train.data.table_file import Column as TextColumn
@@ -55,7 +56,7 @@ def count_tables(
     has_score = all(profile.score.name in each for each in names)
     features = [bins.name for bins in profile.features]
     chosen = of_columns(profile, [*features, *([profile.score.name] if has_score else [])])
-    known = {bins.name for bins in profile.columns}
+    known = {bins.source for bins in profile.columns}
     unknown = sorted({name for each in names for name in each} - known)
     total = Counts.zero(chosen)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="count") as pool:
@@ -73,9 +74,9 @@ Part: TypeAlias = list[tuple[Bins, Column]]
 
 
 def _parts(path: Path, profile: Profile) -> Iterator[Part]:
-    columns = [bins.name for bins in profile.columns]
+    columns = [*dict.fromkeys(bins.source for bins in profile.columns)]
     for batch in batches(path, ROWS_AT_ONCE, columns):
-        yield [(bins, batch.column(bins.name)) for bins in profile.columns]
+        yield [(bins, batch.column(bins.source)) for bins in profile.columns]
 
 
 def _counted(bins: Bins, column: Column) -> NDArray[np.int64]:
@@ -88,6 +89,8 @@ def _floats(bins: Bins, column: Column) -> Floats:
     if plain is None:
         kind = column.type
         raise InvalidInput(f"column {bins.name} is of type {kind}: expected numbers or texts")
+    if bins.text is not None:
+        return _measured_texts(bins, plain)
     if is_text(plain.type):
         return _of_texts(bins, plain)
     column = plain.chunks[0]
@@ -101,6 +104,12 @@ def _floats(bins: Bins, column: Column) -> Floats:
         column = column.cast(pa.float64(), safe=False)
     values: Floats = column.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return values
+
+
+def _measured_texts(bins: Bins, column: TextColumn) -> Floats:
+    if not is_text(column.type) and column.null_count < len(column):
+        raise InvalidInput(f"column {bins.source} is of type {column.type}: expected texts")
+    return measured(bins, column.to_pylist())
 
 
 def _of_texts(bins: Bins, column: TextColumn) -> Floats:

@@ -71,7 +71,7 @@ class Traffic:
         if not refusals:
             return counted
         refused = counted.refused.copy()
-        names = [bins.name for bins in self.profile.features]
+        names = [bins.source for bins in self.profile.features]
         for item in refusals:
             for fault in item.faults:
                 if fault.column in names:

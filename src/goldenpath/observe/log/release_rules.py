@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.drift.profile import Floats, Profile
+from goldenpath.drift.texts.text_measures import observed_columns
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.answer_rules import AnswerRules
 
@@ -47,7 +48,8 @@ def unseen(profile: Profile, rows: Floats) -> tuple[NDArray[np.int16], NDArray[n
     The second array counts those out of its numeric range. The others are unseen categories.
     """
     total, beyond = np.zeros(len(rows), np.int16), np.zeros(len(rows), np.int16)
-    for bins, column in zip(profile.features, rows.T, strict=True):
+    columns = observed_columns(profile.features, rows)
+    for bins, column in zip(profile.features, columns, strict=True):
         known = np.isin(column, np.array(bins.atoms, np.float32)) | np.isnan(column)
         if bins.edges:
             known |= (column >= bins.edges[0]) & (column <= bins.edges[-1])

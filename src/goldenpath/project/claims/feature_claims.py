@@ -144,6 +144,7 @@ class _Names:
     def __init__(self, facts: ReleaseFacts) -> None:
         contract = facts.contract
         self.features = {_canonical(each.name) for each in contract.features}
+        self.features |= {_canonical(each.part_of) for each in contract.features if each.part_of}
         words = (f"{each.name} {each.description}" for each in contract.features)
         self.words = {word for text in words for word in _words(text)}
         own = (*facts.columns, *facts.slices, *facts.names, contract.output, contract.name)

@@ -1,8 +1,9 @@
-"""Features that are more than one number: a vector, and a moment.
+"""Features that are more than one number: a vector, a moment, and a text.
 
-A model sees numbers of 32 bits. So a declared vector of n numbers becomes n features, and a
-timestamp two: the day and the second of it, which 32 bits hold exactly. Everything behind the
-declaration sees these parts; callers and tables have the declared feature. Pure.
+A model sees numbers of 32 bits. So a declared vector of n numbers becomes n features, a timestamp
+two: the day and the second of it, which 32 bits hold exactly, and a text one for three bytes.
+Everything behind the declaration sees these parts; callers and tables have the declared feature.
+Pure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from datetime import UTC, date, datetime
 
 from goldenpath.parsers.fault import Fault
 from goldenpath.project.spec import FILE, Contract
+from goldenpath.project.task.text_parts import LARGEST, MOST_BYTES, width_of
 
 EPOCH = date(2000, 1, 1)
 """Day 0 of a timestamp."""
@@ -22,6 +24,7 @@ MOST_NUMBERS = 1024
 _ONLY = {
     "vector": frozenset({"name", "kind", "length", "description", "minimum", "maximum", "missing"}),
     "timestamp": frozenset({"name", "kind", "description", "missing"}),
+    "text": frozenset({"name", "kind", "bytes", "description", "missing"}),
 }
 """The keys of a declared feature of these kinds."""
 
@@ -32,7 +35,7 @@ class DeclaredFeature:
 
     name: str
     part: str
-    """Empty for a single number or category, `element` for a vector, `days` for a timestamp."""
+    """Empty for a number or category; `element` for a vector, `days` for a timestamp, or `text`."""
     start: int
     width: int
 
@@ -67,6 +70,12 @@ def expanded(feature: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         for place in range(length if isinstance(length, int) else 0):
             yield {**part, "name": f"{name}_{place}", "part": "element"}
         return
+    if kind == "text":
+        limit = part.get("bytes")
+        three = {"minimum": 0, "maximum": LARGEST, "whole": True, "part": "text"}
+        for place in range(width_of(limit) if isinstance(limit, int) else 0):
+            yield {**part, **three, "name": f"{name}_{place}"}
+        return
     day = {"minimum": FIRST_DAY, "maximum": LAST_DAY, "whole": True}
     second = {"minimum": 0, "maximum": SECONDS - 1, "whole": True}
     yield {**part, **day, "name": f"{name}_days", "part": "days"}
@@ -74,7 +83,7 @@ def expanded(feature: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
 
 
 def part_faults(features: object) -> Iterator[Fault]:
-    """Yield what is wrong with declared vectors and timestamps; `features` fits the schema."""
+    """Yield what is wrong with vectors, timestamps and texts; `features` fits the schema."""
     known: dict[str, str] = {}
     for place, feature in enumerate(features if isinstance(features, list) else []):
         kind, key = str(feature.get("kind")), f"contract.features[{place}]"
@@ -84,11 +93,13 @@ def part_faults(features: object) -> Iterator[Fault]:
         known.setdefault(name, kind)
         if kind == "vector" and "length" not in feature:
             yield Fault(FILE, f"{key}.length", f"2 to {MOST_NUMBERS} numbers", "nothing")
-        if kind not in _ONLY and "length" in feature:
-            yield Fault(FILE, f"{key}.length", 'kind = "vector"', f"kind {kind}")
+        if kind == "text" and "bytes" not in feature:
+            yield Fault(FILE, f"{key}.bytes", f"the longest text, at most {MOST_BYTES}", "nothing")
+        for own, owner in (("length", "vector"), ("bytes", "text")):
+            if kind not in _ONLY and own in feature:
+                yield Fault(FILE, f"{key}.{own}", f'kind = "{owner}"', f"kind {kind}")
         for other in sorted(feature.keys() - _ONLY.get(kind, feature.keys())):
-            if other != "length":
-                yield Fault(FILE, f"{key}.{other}", f"nothing for kind {kind}", "a value")
+            yield Fault(FILE, f"{key}.{other}", f"nothing for kind {kind}", "a value")
 
 
 def moment_numbers(text: str) -> tuple[float, float]:

@@ -307,20 +307,29 @@ def _breaks(live: Contract, new: Contract) -> Iterator[str]:
         yield f"inputs differ: {detail if gone or added else 'in another order'}"
         return
     for old, feature_now in zip(live.features, new.features, strict=True):
-        if old.kind != feature_now.kind:
-            yield f"{feature_now.name} was a {old.kind} and is a {feature_now.kind}"
-        if old.missing and not feature_now.missing:
-            yield f"{feature_now.name} may no longer be missing"
-        if set(old.categories) - set(feature_now.categories):
-            yield f"{feature_now.name} accepts fewer categories"
-        if set(_labels(old)) - set(_labels(feature_now)):
-            yield f"{feature_now.name} no longer accepts some labels, or gives them other codes"
+        yield from _narrowings(old, feature_now)
     if (live.task, live.classes) != (new.task, new.classes):
         yield f"answers differ: {_task_text(live)} before, {_task_text(new)} now"
     if (live.value.unit if live.value else "") != (new.value.unit if new.value else ""):
         yield "the unit of the value differs"
     if (live.input_tensor, live.output) != (new.input_tensor, new.output):
         yield f"names differ: {live.input_tensor} and {live.output}"
+
+
+def _narrowings(old: Feature, feature_now: Feature) -> Iterator[str]:
+    """Yield what a feature accepted before and does not accept now."""
+    if old.kind != feature_now.kind:
+        yield f"{feature_now.name} was a {old.kind} and is a {feature_now.kind}"
+    if old.part != feature_now.part:
+        yield f"{feature_now.name} is another part of a feature"
+    if old.bytes > feature_now.bytes and old.name == f"{old.part_of}_0":
+        yield f"{old.part_of} accepts {feature_now.bytes} bytes, and {old.bytes} before"
+    if old.missing and not feature_now.missing:
+        yield f"{feature_now.name} may no longer be missing"
+    if set(old.categories) - set(feature_now.categories):
+        yield f"{feature_now.name} accepts fewer categories"
+    if set(_labels(old)) - set(_labels(feature_now)):
+        yield f"{feature_now.name} no longer accepts some labels, or gives them other codes"
 
 
 def _labels(feature: Feature) -> Iterator[tuple[str, float]]:

@@ -11,7 +11,7 @@ from goldenpath.processes.confinement import Confinement, confine
 from goldenpath.project.spec import Project
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.release.artifact.layers import MODELS
-from goldenpath.release.artifact.pack import CODE, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
+from goldenpath.release.artifact.pack import CODE, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.settings import training_environment
 from goldenpath.train.environment.rebuild import rebuild_environment
 from goldenpath.train.environment.runtime import parse_runtime
@@ -37,7 +37,7 @@ class ScoreDistance:
 def is_served_from(project: Project, name: str) -> bool:
     """Whether the file `name` of a release can change its scores."""
     if project.contract.python is None:
-        return name == MODEL
+        return not name.startswith(f"{PLATFORM_FOLDER}/")
     is_ours = name.startswith(f"{PLATFORM_FOLDER}/")
     return name.startswith((f"{CODE}/", f"{WHEELS}/")) or name == RUNTIME or not is_ours
 
@@ -81,7 +81,8 @@ def _scores(
     contract = project.contract
     place.mkdir(parents=True)
     if contract.python is None:
-        (place / "model.onnx").write_bytes(files[MODEL])
+        named = {path: each for path, each in files.items() if is_served_from(project, path)}
+        _write(named, MODELS, place)
         return onnx_scorer(place / "model.onnx", contract)(table)
     runtime = parse_runtime(files[RUNTIME])
     _write(files, CODE, place / "code")

@@ -15,6 +15,7 @@ from goldenpath.processes.cgroup import UNLIMITED, CgroupLimits
 from goldenpath.processes.launch import ServerConfiguration
 from goldenpath.project.contract import parse_contract
 from goldenpath.project.spec import Contract
+from goldenpath.release.artifact.layers import MODELS
 from goldenpath.release.artifact.pack import CONTRACT, MODEL, PLATFORM_FOLDER, RUNTIME, WHEELS
 from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.artifact.unpack import open_release, read_image
@@ -50,7 +51,15 @@ def load(
     store = open_source(launch.source)
     _refuse_without_room(store, digest, room.memory)
     verified = _verified(store, digest, launch, now)
-    files = open_release(store, digest, keep=_is_of_the_frame).files
+    beside = set[str]()
+    """The other files of a graph: weights and tokenizer. A model that is code has a folder."""
+
+    def is_kept(path: str) -> bool:
+        if not (_is_of_the_frame(path) or path.startswith(PLATFORM_FOLDER)):
+            beside.add(path)
+        return _is_of_the_frame(path)
+
+    files = open_release(store, digest, keep=is_kept).files
     contract = parse_contract(_file(files.get(CONTRACT), CONTRACT, digest))
     if launch.model and contract.name != launch.model:
         raise VerificationError(
@@ -62,7 +71,10 @@ def load(
         runtime = parse_runtime(_file(files.get(RUNTIME), RUNTIME, digest))
         expected = expected_of(verified, runtime)
         return ModelContent(contract, stack.enter_context(prepare(launch, store, digest)), expected)
-    model = OnnxModel(_file(files.get(MODEL), MODEL, digest), contract, launch.threads)
+    graph = _file(files.get(MODEL), MODEL, digest)
+    others = open_release(store, digest, keep=beside.__contains__).files if beside else {}
+    named = {path.removeprefix(f"{MODELS}/"): content for path, content in others.items()}
+    model = OnnxModel(graph, contract, launch.threads, files=named)
     return ModelContent(contract, model, expected_of(verified, None))
 
 

@@ -3,7 +3,7 @@
 The server uses a model only through this interface. ONNX graphs run in the server process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -53,9 +53,19 @@ class ModelApart(Protocol):
 class OnnxModel:
     """An ONNX graph in ONNX Runtime, with one thread unless asked otherwise."""
 
-    def __init__(self, content: bytes, contract: Contract, threads: int = 1) -> None:
-        """Load the graph from memory. Raises `InvalidInput` if it does not fit the contract."""
-        self._graph = OnnxGraph(content, contract, "the model", threads)
+    def __init__(
+        self,
+        content: bytes,
+        contract: Contract,
+        threads: int = 1,
+        *,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Load the graph from memory, with the `files` beside it by name.
+
+        Raises `InvalidInput` if it does not fit the contract.
+        """
+        self._graph = OnnxGraph(content, contract, "the model", threads, files=files)
 
     def predict(self, rows: Rows) -> Scores:
         """Return the numbers of each row, and the weights of its reasons if there are any."""

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from goldenpath.errors import InvalidInput
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.task.feature_parts import declared_features
+from goldenpath.project.task.text_parts import are_texts, expected_text, made_up_texts, packed
 from goldenpath.serve.model.model import Doubles, Rows
 
 WHOLE_NUMBER = "a whole number only if a 32-bit float holds it (all do up to 16777216)"
@@ -93,6 +95,12 @@ class InputRules:
         self._plain = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
         self._plain_whole, self._has_lists = whole, bool(others)
         self._coded = coded
+        self._texts = [
+            (slice(each.start, each.start + each.width), features[each.start].bytes)
+            for each in declared_features(contract)
+            if each.part == "text"
+        ]
+        """The columns of each text, and the most bytes that it may have."""
         self._large = [i for i, bounds in enumerate(self._plain) if max(map(abs, bounds)) >= _EXACT]
         """Columns in which a whole number may be none of the 32-bit floats."""
 
@@ -108,7 +116,9 @@ class InputRules:
         for place in self._large:
             if not -_EXACT <= values[place] <= _EXACT and not _is_exact(values[place]):
                 return False
-        return not (self._has_lists or any(values[place] % 1.0 for place in self._plain_whole))
+        if self._texts or self._has_lists:
+            return False
+        return not any(values[place] % 1.0 for place in self._plain_whole)
 
     def accept(self, rows: Rows) -> NDArray[np.bool_] | None:
         """Return which values are valid, in the shape of `rows`; None if all are."""
@@ -126,6 +136,8 @@ class InputRules:
             right[:, place] &= nearest == column
         if self._any_missing:
             right |= np.isnan(rows) & self._missing
+        for columns, limit in self._texts:
+            right[:, columns] &= are_texts(rows[:, columns], limit)[:, None]
         return None if right.all() else right
 
     def exact(self, given: list[float] | Rows | Doubles, rows: Rows) -> NDArray[np.bool_] | None:
@@ -168,12 +180,21 @@ class InputRules:
         """
         values = rows if given is None else np.asarray(given, np.float64).reshape(rows.shape)
         fits = self.accept(rows)
-        places = np.argwhere(~right)
+        named = right.copy()
+        for columns, _ in self._texts:  # one fault for each text, not for each of its numbers
+            named[:, columns.start] = right[:, columns].all(axis=1)
+            named[:, columns.start + 1 : columns.stop] = True
+        places = np.argwhere(~named)
         messages, notes = [], []
         for row, column in places[:MOST_FAULTS]:
             feature = self._features[column]
-            place = f"row {row}, column {feature.name}"
+            place = f"row {row}, column {_caller_name(feature)}"
             expected = expectation(feature)
+            if feature.part == "text":
+                got = "nothing" if np.isnan(rows[row, column]) else "other bytes"
+                messages.append(f"{place}: expected {expected}, got {got}")
+                notes.append(f"{place}: expected {expected}")
+                continue
             if feature.kind == "number" and (fits is None or fits[row, column]):
                 expected = f"{expected}, and {WHOLE_NUMBER}"
             messages.append(f"{place}: expected {expected}, got {_got(values[row, column])}")
@@ -182,7 +203,7 @@ class InputRules:
             more = f"and {len(places) - MOST_FAULTS} more"
             messages.append(more)
             notes.append(more)
-        faults = tuple(self._faults(rows, right))
+        faults = tuple(self._faults(rows, named))
         return Refusal(422, "; ".join(messages), "; ".join(notes), len(rows), faults)
 
     def _faults(self, rows: Rows, right: NDArray[np.bool_]) -> Iterator[ValueFault]:
@@ -191,16 +212,20 @@ class InputRules:
             feature, wrong = self._features[column], rows[~right[:, column], column]
             missing = int(np.count_nonzero(np.isnan(wrong)))
             if missing:
-                yield ValueFault(feature.name, "missing", missing)
+                yield ValueFault(_caller_name(feature), "missing", missing)
             if missing < len(wrong):
                 kind: FaultKind = "code" if feature.kind == "category" else "range"
-                yield ValueFault(feature.name, kind, len(wrong) - missing)
+                yield ValueFault(_caller_name(feature), kind, len(wrong) - missing)
 
     def examples(self, count: int) -> Rows:
         """Return valid, different rows for the warm-up; the same ones each time."""
         random = np.random.default_rng(0)
         columns = [_examples(feature, count, random) for feature in self._features]
-        return np.column_stack(columns).astype(np.float32)
+        rows: Rows = np.column_stack(columns).astype(np.float32)
+        for columns_of_text, limit in self._texts:
+            width = columns_of_text.stop - columns_of_text.start
+            rows[:, columns_of_text] = packed(made_up_texts(count, limit), width)
+        return rows
 
 
 def _bounds(feature: Feature) -> tuple[float, float]:
@@ -229,8 +254,15 @@ def _padded(codes: list[tuple[float, ...]]) -> Rows:
     return np.array([(*some, *([some[0]] * (width - len(some)))) for some in codes], np.float32)
 
 
+def _caller_name(feature: Feature) -> str:
+    """Return the name of a column as callers know it: the numbers of a text have no own names."""
+    return feature.part_of if feature.part == "text" else feature.name
+
+
 def expectation(feature: Feature) -> str:
     """Return the expected values of the feature, as text."""
+    if feature.part == "text":
+        return expected_text(feature.bytes)
     if feature.kind == "category" and feature.categories:
         known = ", ".join(feature.code_names[:20])
         return f"one of {known}" + (", …" if len(feature.categories) > 20 else "")

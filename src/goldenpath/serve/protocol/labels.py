@@ -1,4 +1,4 @@
-"""What callers may send instead of single numbers: labels, vectors as lists, and times as texts.
+"""What callers may send instead of single numbers: labels, lists, times, and texts of their own.
 
 A text becomes its code before the input rules check it, column by column. An unknown text is
 refused like a number out of range: with column, row and expected values. The record does not
@@ -20,6 +20,7 @@ from goldenpath.project.task.feature_parts import (
     DeclaredFeature,
     moment_numbers,
 )
+from goldenpath.project.task.text_parts import expected_text, packed, text_fault
 from goldenpath.serve.model.model import Doubles
 from goldenpath.serve.protocol.inputs import Refusal, Unfit, ValueFault, expectation
 
@@ -135,12 +136,36 @@ def moments(name: str, texts: Sequence[object]) -> Doubles:
     return numbers
 
 
+def text_numbers(
+    feature: DeclaredFeature, limit: int, texts: Sequence[object], place: tuple[int, int]
+) -> Doubles:
+    """Return the numbers of texts, shape `(n, width)`; an empty text is a missing one.
+
+    `place` is the row of the first text, and the number of rows of the request. Raises `Unfit`
+    for a value that is no text, and for one that is too long. The text is not repeated.
+    """
+    first, rows = place
+    known: list[str | None] = []
+    for row, text in enumerate(texts):
+        fault = "" if text is None or text == "" else text_fault(text, limit)
+        if fault or not (text is None or isinstance(text, str)):
+            raise _unfit(feature.name, first + row, rows, expected=expected_text(limit), got=fault)
+        known.append(text)
+    return packed(known, feature.width)
+
+
 def flat_row(
-    row: Mapping[str, GivenPart], declared: Sequence[DeclaredFeature], place: int, rows: int
+    row: Mapping[str, GivenPart],
+    declared: Sequence[DeclaredFeature],
+    place: int,
+    rows: int,
+    *,
+    limits: Mapping[str, int],
 ) -> list[Given]:
     """Return the values of a row, one for each column of the model's input.
 
-    Raises `Unfit` for a vector of another length, and for a text that is no time.
+    Raises `Unfit` for a vector of another length, a text that is no time, and a text that is
+    longer than declared.
     """
     flat: list[Given] = []
     for feature in declared:
@@ -149,6 +174,9 @@ def flat_row(
             flat += [None] * feature.width
         elif feature.part == "days":
             flat += [*_moment(feature.name, place, value, rows)]
+        elif feature.part == "text":
+            numbers = text_numbers(feature, limits[feature.name], [value], (place, rows))
+            flat += numbers[0].tolist()
         elif feature.part == "element":
             flat += _vector(feature, value, place, rows)
         elif isinstance(value, list):

@@ -11,13 +11,14 @@ import msgspec
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
-from goldenpath.serve.protocol.release_identity import ReleaseIdentity, describe
+from goldenpath.serve.protocol.release_identity import ReleaseIdentity, describe, inputs_of
 from goldenpath.serve.protocol.tensors import MOST_ROWS
 
 INDEX = "/v2/repository/index"
 """Target of the index, by POST."""
 FLOAT_TYPE = 11
 """Number of `TYPE_FP32` in Triton's list of data types, for gRPC."""
+TYPE_NUMBERS = {"TYPE_FP32": FLOAT_TYPE, "TYPE_STRING": 13}
 NO_STATISTICS = (
     "statistics are not offered here: the page /metrics of the observer counts requests, rows and "
     "latencies by model, release and stage"
@@ -83,7 +84,10 @@ def configuration(identity: ReleaseIdentity, contract: Contract) -> Mapping[str,
         "platform": described["platform"],
         "backend": "python" if contract.python else "onnxruntime",
         "max_batch_size": MOST_ROWS,
-        "input": [{"name": contract.input_tensor, **_dimensions(len(contract.features))}],
+        "input": [
+            {"name": name, **_dimensions(width), **_type(kind)}
+            for name, kind, width in inputs_of(contract)
+        ],
         "output": outputs,
     }
 
@@ -95,13 +99,17 @@ def _dimensions(width: int) -> dict[str, object]:
     return {"data_type": "TYPE_FP32", "dims": [1], "reshape": {"shape": []}}
 
 
+def _type(datatype: str) -> dict[str, object]:
+    return {"data_type": "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}"}
+
+
 def as_message(configured: Mapping[str, object]) -> Mapping[str, object]:
     """Return a configuration with numbers for data types, as its message has them."""
 
     def numbered(value: object) -> object:
         if isinstance(value, Mapping):
             return {
-                key: FLOAT_TYPE if key == "data_type" else numbered(each)
+                key: TYPE_NUMBERS[str(each)] if key == "data_type" else numbered(each)
                 for key, each in value.items()
             }
         return [numbered(each) for each in value] if isinstance(value, list) else value

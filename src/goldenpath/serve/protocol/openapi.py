@@ -117,7 +117,7 @@ def _infer_request(contract: Contract) -> Schema:
     declared = declared_features(contract)
     own = dict.fromkeys((*(f.name for f in contract.features), *(each.name for each in declared)))
     names: list[JsonValue] = [contract.input_tensor, *own]
-    has_labels = any(each.part == "days" for each in declared) or any(
+    has_labels = any(each.part in ("days", "text") for each in declared) or any(
         feature.labels or feature.texts for feature in contract.features
     )
     types: list[JsonValue] = [*(DATATYPES if has_labels else DATATYPES[:-1])]
@@ -213,10 +213,16 @@ def _declared(declared: DeclaredFeature, first: Feature) -> Schema:
         return _feature(first)
     missing = ["null"] if first.missing else []
     described: Schema = {"description": first.description} if first.description else {}
+    size: Schema
     if declared.part == "days":
         return {"type": ["string", *missing], "format": "date-time", **described}
+    if declared.part == "text":
+        # A schema counts characters and the contract bytes, of which a character has at least one.
+        least = 0 if first.missing else 1
+        size = {"minLength": least, "maxLength": first.bytes}
+        return {"type": ["string", *missing], **size, **described}
     item = {key: value for key, value in _feature(first).items() if key != "description"}
-    size: Schema = {"minItems": declared.width, "maxItems": declared.width}
+    size = {"minItems": declared.width, "maxItems": declared.width}
     return {"type": ["array", *missing], "items": item, **size, **described}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.feature_parts import DeclaredFeature, declared_features
 from goldenpath.serve.protocol import inference_service
 from goldenpath.serve.protocol.tensors import DATATYPES
 from goldenpath.version import __version__
@@ -52,13 +53,33 @@ def describe(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, obje
         "versions": [identity.digest],
         # The specification names platforms <project>_<format>; it has no name for code.
         "platform": "goldenpath_python" if contract.python else "onnx_onnxv1",
-        "inputs": [_tensor(contract.input_tensor, len(contract.features))],
+        "inputs": [
+            _tensor(name, width, datatype=kind) for name, kind, width in inputs_of(contract)
+        ],
         "outputs": outputs,
     }
 
 
-def _tensor(name: str, *width: int) -> Mapping[str, object]:
-    return {"name": name, "datatype": "FP32", "shape": [-1, *width]}
+def inputs_of(contract: Contract) -> tuple[tuple[str, str, int], ...]:
+    """Return name, datatype and width of each input that a client is told to send.
+
+    It is one tensor of all features. With a text it is one for each feature, because no client
+    writes a text as numbers.
+    """
+    declared = declared_features(contract)
+    if not any(each.part == "text" for each in declared):
+        return ((contract.input_tensor, "FP32", len(contract.features)),)
+    return tuple((each.name, *_sent_as(each, contract)) for each in declared)
+
+
+def _sent_as(declared: DeclaredFeature, contract: Contract) -> tuple[str, int]:
+    if declared.part in ("days", "text") or contract.features[declared.start].texts:
+        return "BYTES", 1
+    return "FP32", declared.width
+
+
+def _tensor(name: str, *width: int, datatype: str = "FP32") -> Mapping[str, object]:
+    return {"name": name, "datatype": datatype, "shape": [-1, *width]}
 
 
 def describe_further(identity: ReleaseIdentity, contract: Contract) -> Mapping[str, object]:
@@ -69,13 +90,20 @@ def describe_further(identity: ReleaseIdentity, contract: Contract) -> Mapping[s
         for each in features
         if each.labels or each.texts
     }
+    declared = declared_features(contract)
+    takes_texts = any(each.part in ("days", "text") for each in declared)
     further: dict[str, object] = {
         "release": {"digest": identity.digest, "mark": identity.mark},
-        "columns": [each.name for each in features],
-        "datatypes": DATATYPES if labels else DATATYPES[:-1],
+        "columns": list(
+            dict.fromkeys(each.part_of if each.part == "text" else each.name for each in features)
+        ),
+        "datatypes": DATATYPES if labels or takes_texts else DATATYPES[:-1],
     }
     if labels:
         further["labels"] = labels
+    texts = {each.part_of: each.bytes for each in features if each.part == "text"}
+    if texts:
+        further["texts"] = {name: {"most_bytes": limit} for name, limit in texts.items()}
     further |= _task(contract)
     if reasons is not None:
         further["reasons"] = [each.code for each in reasons.codes]

@@ -101,7 +101,7 @@ def read(body: bytes, shape: InputShape) -> Question:
             unknown = ", ".join(name[:MOST_SHOWN] for name in others)
             raise InvalidInput(f"row {number} has columns that the contract does not: {unknown}")
         if shape.declared:
-            values += flat_row(row, shape.declared, number, count)
+            values += flat_row(row, shape.declared, number, count, limits=shape.limits)
         else:
             values += [cast("Given", row.get(name)) for name in shape.names]
     is_coded = shape.has_labels or bool(shape.declared)
@@ -123,7 +123,7 @@ def _misfit(body: bytes, shape: InputShape) -> str:
     except (ValueError, RecursionError):
         return ""
     if shape.declared:
-        return ""
+        return _misfit_part(table)
     allowed = (int, float, str) if shape.has_labels else (int, float)
     for number, row in enumerate(table):
         for name, value in row.items():
@@ -132,6 +132,26 @@ def _misfit(body: bytes, shape: InputShape) -> str:
             kind = "a number or a text" if shape.has_labels else "a number"
             shown = msgspec.json.encode(value).decode("utf-8", "replace")[:MOST_SHOWN]
             return f"row {number}, column {name[:MOST_SHOWN]}: expected {kind}, got {shown}"
+    return ""
+
+
+def _misfit_part(table: Sequence[Mapping[str, object]]) -> str:
+    """Return a sentence on the first value that is no number, no text and no list of numbers."""
+    for number, row in enumerate(table):
+        for name, value in row.items():
+            values = value if isinstance(value, list) else [value]
+            allowed = (int, float) if isinstance(value, list) else (int, float, str)
+            wrong = [
+                one
+                for one in values
+                if one is not None and (isinstance(one, bool) or not isinstance(one, allowed))
+            ]
+            if wrong:
+                return (
+                    f"row {number}, column {name[:MOST_SHOWN]}: expected a number, a text or a "
+                    f"list of numbers, got a value of type {type(wrong[0]).__name__}"
+                    f"{' in a list' if isinstance(value, list) else ''}"
+                )
     return ""
 
 

@@ -6,8 +6,8 @@ and false become 1 and 0, and labels become codes, because a model sees only num
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isnan, nan
 
 import msgspec
@@ -23,7 +23,14 @@ from goldenpath.project.task.feature_parts import (
 )
 from goldenpath.serve.model.model import Doubles, Rows
 from goldenpath.serve.protocol.inputs import Refusal, Unfit
-from goldenpath.serve.protocol.labels import MOST_SHOWN, LabelledColumn, coded, moments, texts_in
+from goldenpath.serve.protocol.labels import (
+    MOST_SHOWN,
+    LabelledColumn,
+    coded,
+    moments,
+    text_numbers,
+    texts_in,
+)
 
 _BINARY: dict[str, np.dtype[np.generic]] = {
     "FP16": np.dtype("<f2"),
@@ -91,7 +98,9 @@ class InputShape:
     columns: tuple[LabelledColumn, ...] = ()
     """One tensor for each name."""
     declared: tuple[DeclaredFeature, ...] = ()
-    """The features as declared, if some are vectors or timestamps; else none."""
+    """The features as declared, if some are vectors, timestamps or texts; else none."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """The most bytes of each text feature."""
 
     @classmethod
     def of(cls, contract: Contract) -> "InputShape":
@@ -101,7 +110,9 @@ class InputShape:
         declared = declared_features(contract)
         has_parts = any(each.part for each in declared)
         columns = tuple(map(LabelledColumn.of, features))
-        return cls(contract.input_tensor, names, columns, declared if has_parts else ())
+        limits = {each.name: features[each.start].bytes for each in declared}
+        kept = declared if has_parts else ()
+        return cls(contract.input_tensor, names, columns, kept, limits if has_parts else {})
 
     @property
     def has_labels(self) -> bool:
@@ -168,7 +179,7 @@ def _by_name(
 def _by_declaration(
     inputs: Sequence[Tensor | LooseTensor], expected: InputShape, binary: bytes
 ) -> tuple[Doubles, int]:
-    """Read one tensor for each declared feature: a vector has `[n, width]`, a time is a text."""
+    """Read one tensor for each declared feature: a vector has `[n, width]`, a time is BYTES."""
     declared = {each.name: each for each in expected.declared}
     _names_agree([tensor.name for tensor in inputs], expected, tuple(declared))
     count = inputs[0].shape[0] if inputs[0].shape else 0
@@ -184,9 +195,14 @@ def _by_declaration(
                 f"input {tensor.name} has the shape {tensor.shape[:8]}: expected [{count}, {width}]"
             )
         place = slice(feature.start, feature.start + feature.width)
-        if feature.part == "days":
-            texts, offset = _moment_texts(tensor, count, binary, offset)
-            rows[:, place] = moments(feature.name, texts)
+        if feature.part in ("days", "text"):
+            what = EXPECTED_MOMENT if feature.part == "days" else "texts"
+            texts, offset = _texts_of(tensor, count, binary, offset, what=what)
+            if feature.part == "days":
+                rows[:, place] = moments(feature.name, texts)
+            else:
+                limit = expected.limits[feature.name]
+                rows[:, place] = text_numbers(feature, limit, texts, (0, count))
             continue
         columns = expected.columns[place]
         values, offset = _values(tensor, count * width, binary, offset, columns=columns)
@@ -195,15 +211,15 @@ def _by_declaration(
     return rows, count
 
 
-def _moment_texts(
-    tensor: Tensor | LooseTensor, count: int, binary: bytes, offset: int
+def _texts_of(
+    tensor: Tensor | LooseTensor, count: int, binary: bytes, offset: int, *, what: str
 ) -> tuple[list[object], int]:
-    """Return the texts of times, and the place of the next values in `binary`."""
+    """Return texts and times, and the place of the next values in `binary`."""
     length = tensor.parameters.binary_data_size if tensor.parameters else None
     if tensor.datatype != "BYTES":
         raise InvalidInput(
             f"input {tensor.name} has the datatype {tensor.datatype[:20]!r}: expected BYTES, with "
-            f"{EXPECTED_MOMENT}"
+            f"{what}"
         )
     if length is None:
         texts = _leaves(tensor, count) if isinstance(tensor, LooseTensor) else []

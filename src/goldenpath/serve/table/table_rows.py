@@ -62,8 +62,8 @@ def given_numbers(
 
     Raises `InvalidInput` for a column whose type no feature has.
     """
-    table = with_parts(table, contract)
     unreadable: dict[int, str] = {}
+    table = with_parts(table, contract, unreadable)
     given = np.empty((table.num_rows, len(contract.features)))
     for place, feature in enumerate(contract.features):
         given[:, place] = _column(feature, table[feature.name], unreadable)

@@ -1,4 +1,6 @@
-"""Turns the columns of vectors and timestamps in a table into the numbers that a model sees."""
+"""Turns the columns of vectors, timestamps and texts in a table into numbers that a model sees."""
+
+from collections.abc import MutableMapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,24 +17,33 @@ from goldenpath.project.task.feature_parts import (
     declared_features,
     moment_numbers,
 )
+from goldenpath.project.task.text_parts import expected_text, packed, text_fault
 from goldenpath.train.data.table_file import Column
 
 _EPOCH_DAYS = (EPOCH - EPOCH.replace(year=1970)).days
 _MICROSECONDS = 1_000_000
 
 
-def with_parts(table: pa.Table, contract: Contract) -> pa.Table:
-    """Return the table with a column for each number of its vectors and timestamps.
+def with_parts(
+    table: pa.Table, contract: Contract, unfit: MutableMapping[int, str] | None = None
+) -> pa.Table:
+    """Return the table with a column for each number of its vectors, timestamps and texts.
 
-    A table that has these columns already is left as it is. Raises `InvalidInput` naming the column
-    and the row of a value that is none.
+    A table that has these columns already is left as it is. With `unfit`, a text that the contract
+    refuses becomes infinite numbers, and the reason goes to `unfit` by row. Raises `InvalidInput`
+    naming the column and the row of a value that is none.
     """
     for declared in declared_features(contract):
         if not declared.part or declared.name not in table.column_names:
             continue
         values = table[declared.name]
-        is_vector = declared.part == "element"
-        numbers = _vectors(declared, values) if is_vector else _moments(declared, values)
+        if declared.part == "text":
+            limit = contract.features[declared.start].bytes
+            numbers = _packed_texts(declared, values, limit, unfit)
+        elif declared.part == "element":
+            numbers = _vectors(declared, values)
+        else:
+            numbers = _moments(declared, values)
         table = table.drop_columns([declared.name])
         for place in range(declared.width):
             name = contract.features[declared.start + place].name
@@ -59,6 +70,26 @@ def _vectors(declared: DeclaredFeature, values: Column) -> NDArray[np.float64]:
     numbers = np.full((len(values), declared.width), np.nan)
     flat = pc.list_flatten(values.drop_null()).cast(pa.float64())
     numbers[present] = np.asarray(flat.to_numpy(), np.float64).reshape(-1, declared.width)
+    return numbers
+
+
+def _packed_texts(
+    declared: DeclaredFeature, values: Column, limit: int, unfit: MutableMapping[int, str] | None
+) -> NDArray[np.float64]:
+    texts: list[str | None] = []
+    wrong: list[int] = []
+    for row, text in enumerate(values.to_pylist()):
+        fault = "" if text is None or text == "" else text_fault(text, limit)
+        texts.append(None if fault else text)
+        if not fault:
+            continue
+        message = f"column {declared.name}: expected {expected_text(limit)}, got {fault}"
+        if unfit is None:
+            raise InvalidInput(f"row {row}, {message}")
+        unfit.setdefault(row, message)
+        wrong.append(row)
+    numbers = packed(texts, declared.width)
+    numbers[wrong] = np.inf
     return numbers
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.project.spec import Contract
+from goldenpath.project.task.feature_parts import DeclaredFeature, declared_features
+from goldenpath.project.task.text_parts import made_up_texts, packed
 from goldenpath.train.evaluation.score import Scorer
 from goldenpath.train.training_run import Golden
 
@@ -51,6 +53,9 @@ def make_golden(
         if feature.missing:
             values[draw.integers(0, ROWS)] = np.nan
         columns[feature.name] = values
+    for declared in declared_features(contract):
+        if declared.part == "text":
+            columns |= _made_up(declared, contract)
     scores = score(columns)
     rows = np.column_stack([columns[feature.name] for feature in contract.features])
     return Golden(
@@ -58,6 +63,14 @@ def make_golden(
         tuple(float(value) for value in scores.ravel()),
         TOLERANCE,
     )
+
+
+def _made_up(declared: DeclaredFeature, contract: Contract) -> dict[str, NDArray[np.generic]]:
+    """Return the columns of a text that was not taken from the training: texts describe people."""
+    place = slice(declared.start, declared.start + declared.width)
+    parts = contract.features[place]
+    numbers = packed(made_up_texts(ROWS, parts[0].bytes), declared.width).astype(np.float32)
+    return {part.name: numbers[:, at] for at, part in enumerate(parts)}
 
 
 def rows_of_golden(golden: Golden) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ export it again. Build and model server both use this module.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,43 +18,56 @@ from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.task.feature_names import feature_names
 from goldenpath.project.task.feature_parts import (
-    EPOCH,
-    SECONDS,
     DeclaredFeature,
     declared_features,
 )
+from goldenpath.train.evaluation.column_casts import (
+    FLOATS,
+    NUMBERS,
+    Column,
+    Rows,
+    column_cast,
+    is_open_or,
+    part_cast,
+)
 from goldenpath.train.evaluation.onnx_session import open_session
+from goldenpath.train.evaluation.onnx_texts import (
+    ROWS_AT_ONCE,
+    TOKEN_INPUTS,
+    TokenFeed,
+    token_feed,
+)
 
 if TYPE_CHECKING:
     import onnxruntime
 
-Rows = NDArray[np.float32]
 Numbers = NDArray[np.floating]
-Column = NDArray[np.generic]
 
-_NUMBERS: Mapping[str, type[np.generic]] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
-_TEXT = "tensor(string)"
-_FLOATS = frozenset({"tensor(float)", "tensor(double)", "tensor(float16)"})
-_COUNTS = frozenset({*_FLOATS, "tensor(int64)", "tensor(int32)"})
+_COUNTS = frozenset({*FLOATS, "tensor(int64)", "tensor(int32)"})
 _MAPS = "seq(map("
 
 
 class OnnxGraph:
     """A graph with its inputs and outputs, ready to score rows."""
 
-    def __init__(self, content: bytes, contract: Contract, name: str, threads: int = 1) -> None:
-        """Open the graph. Raises `InvalidInput` if it does not fit the contract."""
-        self._session = open_session(content, name, threads)
+    def __init__(
+        self,
+        content: bytes,
+        contract: Contract,
+        name: str,
+        threads: int = 1,
+        *,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Open the graph; `files` lie beside it, by name: its weights, its tokenizer.
+
+        Raises `InvalidInput` if it does not fit the contract.
+        """
+        self._session = open_session(content, name, threads, files=files)
         self._contract, self._name = contract, name
         self._width = len(contract.classes) or 1
         self._codes = len(contract.reasons.codes) if contract.reasons is not None else 0
-        self._feed, self._batch = _feed_of(self._session, contract, name)
+        self._feed, self._batch = _feed_of(self._session, contract, name, files or {})
         self._outputs = _outputs_of(self._session, contract, name)
         kinds = {tensor.name: str(tensor.type) for tensor in self._session.get_outputs()}
         self._has_maps = kinds[contract.output_tensor].startswith(_MAPS)
@@ -65,8 +79,19 @@ class OnnxGraph:
         another shape.
         """
         batch = self._batch
-        if not batch:
-            return self._call(rows)
+        if isinstance(self._feed, TokenRows):
+            # Texts of about one length go together, so that little is filled up.
+            order = np.argsort(self._feed.tokens.lengths(rows), kind="stable")
+            if batch:
+                return self._in_batches(rows[order], batch)[np.argsort(order)]
+            cuts = range(0, len(rows), ROWS_AT_ONCE)
+            parts = [self._call(rows[order[at : at + ROWS_AT_ONCE]]) for at in cuts]
+            result: Numbers = np.concatenate(parts)[np.argsort(order)]
+            return result
+        return self._in_batches(rows, batch) if batch else self._call(rows)
+
+    def _in_batches(self, rows: Rows, batch: int) -> Numbers:
+        """Score rows by a graph that takes only `batch` rows at once."""
         missing = -len(rows) % batch
         filled = np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows
         parts = [self._call(filled[at : at + batch]) for at in range(0, len(filled), batch)]
@@ -119,8 +144,23 @@ class OnnxGraph:
 Feed = Callable[[Rows], Mapping[str, Column]]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRows:
+    """Makes the inputs of a graph that takes the tokens of a text, and other features beside it."""
+
+    tokens: TokenFeed
+    others: Feed
+
+    def __call__(self, rows: Rows) -> Mapping[str, Column]:
+        """Return all inputs of rows."""
+        return {**self.tokens.inputs(rows), **self.others(rows)}
+
+
 def _feed_of(
-    session: "onnxruntime.InferenceSession", contract: Contract, name: str
+    session: "onnxruntime.InferenceSession",
+    contract: Contract,
+    name: str,
+    files: Mapping[str, bytes],
 ) -> tuple[Feed, int]:
     """Return what makes the inputs of rows, and the fixed size of a batch; 0 for any size."""
     inputs = {tensor.name: (str(tensor.type), tensor.shape) for tensor in session.get_inputs()}
@@ -128,24 +168,47 @@ def _feed_of(
     width, whole = len(names), contract.input_tensor
     sizes = {shape[0] for _, shape in inputs.values() if shape and isinstance(shape[0], int)}
     batch = sizes.pop() if len(sizes) == 1 else 0
-    if set(inputs) == {whole} and (whole not in names or width > 1):
+    declared = {each.name: each for each in declared_features(contract)}
+    if inputs.keys() & TOKEN_INPUTS:
+        tokens = token_feed(inputs, [*declared.values()], files, name)
+        declared = {key: each for key, each in declared.items() if each.part != "text"}
+        inputs = {key: each for key, each in inputs.items() if key not in TOKEN_INPUTS}
+        return TokenRows(tokens, _declared_feed(inputs, declared, contract, name)), batch
+    if set(inputs) == {whole} and whole not in declared and (whole not in names or width > 1):
         kind, shape = inputs[whole]
         _refuse_matrix(kind, shape, contract, name)
-        return _matrix_feed(whole, _NUMBERS[kind]), batch
+        return _matrix_feed(whole, NUMBERS[kind]), batch
     tensors = {feature: tensor for tensor, feature in feature_names([*inputs]).items()}
     if set(tensors) == {*names}:
         casts = [
-            _cast_of(feature, *inputs[tensors[feature.name]], name=name)
+            column_cast(feature, *inputs[tensors[feature.name]], name=name)
             for feature in contract.features
         ]
         return _column_feed([tensors[each] for each in names], casts), batch
-    declared = {each.name: each for each in declared_features(contract)}
     if set(tensors) == {*declared}:
-        casts = [
-            _part_cast(each, contract, inputs[tensors[each.name]], name)
-            for each in declared.values()
-        ]
-        return _part_feed([tensors[each] for each in declared], casts), batch
+        return _declared_feed(inputs, declared, contract, name), batch
+    raise _other_inputs(inputs, contract, name)
+
+
+def _declared_feed(
+    inputs: Mapping[str, tuple[str, Sequence[object]]],
+    declared: Mapping[str, DeclaredFeature],
+    contract: Contract,
+    name: str,
+) -> Feed:
+    """Return what makes one input for each declared feature."""
+    tensors = {feature: tensor for tensor, feature in feature_names([*inputs]).items()}
+    if set(tensors) != {*declared}:
+        raise _other_inputs(inputs, contract, name)
+    casts = [
+        part_cast(each, contract, inputs[tensors[each.name]], name) for each in declared.values()
+    ]
+    return _part_feed([tensors[each] for each in declared], casts)
+
+
+def _other_inputs(inputs: Mapping[str, object], contract: Contract, name: str) -> InvalidInput:
+    """Return why the inputs of a graph do not fit, with the cure."""
+    width, whole = len(contract.features), contract.input_tensor
     cure = (
         f"export one input {whole!r} with {width} columns, in the order of the contract, or one "
         "input for each feature, by its name"
@@ -155,7 +218,7 @@ def _feed_of(
             "name the input in goldenpath.toml ([contract] input_tensor), or rename it in the "
             "export"
         )
-    raise InvalidInput(
+    return InvalidInput(
         f"{name} has other inputs: expected only {whole!r}, or one for each feature, "
         f"got {_listed(inputs)}",
         hint=cure,
@@ -164,7 +227,7 @@ def _feed_of(
 
 def _refuse_matrix(kind: str, shape: Sequence[object], contract: Contract, name: str) -> None:
     width, whole = len(contract.features), contract.input_tensor
-    if kind not in _NUMBERS or len(shape) != 2 or not _is_open_or(width, shape[1]):
+    if kind not in NUMBERS or len(shape) != 2 or not is_open_or(width, shape[1]):
         raise InvalidInput(
             f"{name} has other inputs: {whole!r} is a {kind} of shape {shape}, "
             f"expected tensor(float) of shape (n, {width})",
@@ -181,11 +244,6 @@ def _refuse_matrix(kind: str, shape: Sequence[object], contract: Contract, name:
 
 def _is_whole(feature: Feature) -> bool:
     return feature.whole or (bool(feature.codes) and all(c == int(c) for c in feature.codes))
-
-
-def _is_open_or(width: int, size: object) -> bool:
-    """Return whether a dimension of a graph is of this width, or left open."""
-    return size == width or not isinstance(size, int)
 
 
 def _matrix_feed(name: str, kind: type[np.generic]) -> Feed:
@@ -206,117 +264,6 @@ def _part_feed(names: Sequence[str], casts: Sequence[Callable[[Rows], Column]]) 
     return lambda rows: {name: cast(rows) for name, cast in zip(names, casts, strict=True)}
 
 
-def _part_cast(
-    declared: DeclaredFeature, contract: Contract, given: tuple[str, Sequence[object]], name: str
-) -> Callable[[Rows], Column]:
-    """Return what makes one input out of rows: of a feature, a vector or a timestamp."""
-    (kind, shape), start, width = given, declared.start, declared.width
-    if not declared.part:
-        cast = _cast_of(contract.features[start], kind, shape, name=name)
-        return lambda rows: cast(rows[:, start])
-    if declared.part == "element":
-        if kind not in _FLOATS or len(shape) != 2 or not _is_open_or(width, shape[1]):
-            raise InvalidInput(
-                f"{name} has an input {declared.name!r} of type {kind} and shape {shape}: expected "
-                f"floats of shape (n, {width})",
-                hint="export the vector as one input of floats",
-            )
-        return lambda rows: rows[:, start : start + width].astype(_NUMBERS[kind])
-    if kind not in ("tensor(int64)", "tensor(double)") or len(shape) not in (1, 2):
-        raise InvalidInput(
-            f"{name} takes the time {declared.name!r} as {kind} of shape {shape}: expected seconds "
-            "since 1970 as tensor(int64) or tensor(double) of shape (n, 1) or (n,)",
-            hint=f"export it so, or take {declared.name}_days and {declared.name}_seconds",
-        )
-    form = (-1, 1) if len(shape) == 2 else (-1,)
-    days = (EPOCH - EPOCH.replace(year=1970)).days
-    if kind == "tensor(int64)" and contract.features[start].missing:
-        raise InvalidInput(
-            f"{name} takes the time {declared.name!r} as {kind}, and it may be missing",
-            hint="export it as tensor(double), where NaN is a missing value",
-        )
-
-    def seconds(rows: Rows) -> Column:
-        whole = (rows[:, start].astype(np.float64) + days) * SECONDS + rows[:, start + 1]
-        return whole.astype(_NUMBERS[kind]).reshape(form)
-
-    return seconds
-
-
-def _cast_of(
-    feature: Feature, kind: str, shape: Sequence[object], *, name: str
-) -> Callable[[Rows], Column]:
-    """Return what makes one input out of a column of rows."""
-    if len(shape) not in (1, 2) or not _is_open_or(1, shape[-1] if len(shape) == 2 else 1):
-        raise InvalidInput(
-            f"{name} has an input {feature.name!r} of shape {shape}: expected (n, 1) or (n,)",
-            hint="export each feature as one column",
-        )
-    form = (-1, 1) if len(shape) == 2 else (-1,)
-    if kind == _TEXT:
-        return _text_cast(feature, form, name)
-    if kind not in _NUMBERS:
-        raise InvalidInput(
-            f"{name} has an input {feature.name!r} of type {kind}: expected numbers or texts",
-            hint="export it as tensor(float), tensor(double), tensor(int64) or tensor(string)",
-        )
-    if "int" in kind and feature.missing:
-        raise InvalidInput(
-            f"{name} takes {feature.name!r} as {kind}, and it may be missing: expected floats",
-            hint="export it as tensor(float), or give a missing value a code of its own",
-        )
-    if feature.texts:
-        return _code_cast(feature, kind, form, name)
-    if "int" in kind and feature.kind == "number" and not feature.whole:
-        # A fraction would be cut off in silence.
-        raise InvalidInput(
-            f"{name} takes {feature.name!r} as {kind}, and the contract allows fractions",
-            hint="declare it with whole = true in goldenpath.toml, or export it as tensor(float)",
-        )
-    return lambda column: column.astype(_NUMBERS[kind]).reshape(form)
-
-
-def _text_cast(feature: Feature, form: tuple[int, ...], name: str) -> Callable[[Rows], Column]:
-    """Return what makes texts: those of a category, or its codes in digits."""
-    if feature.kind != "category":
-        raise InvalidInput(
-            f"{name} takes {feature.name!r} as texts, and the contract declares a number",
-            hint='declare it with kind = "category" and the texts as its categories',
-        )
-    texts = np.array([*(feature.texts or map(number_text, feature.codes)), ""], object)
-    codes = np.array(feature.codes, np.float32)
-
-    def cast(column: Rows) -> Column:
-        places = np.full(len(column), len(codes))  # a missing value is an empty text
-        for place, code in enumerate(codes):
-            places[column == code] = place
-        shaped: Column = texts[places].reshape(form)
-        return shaped
-
-    return cast
-
-
-def _code_cast(
-    feature: Feature, kind: str, form: tuple[int, ...], name: str
-) -> Callable[[Rows], Column]:
-    """Return what makes the codes of a category of digits, or the positions of its texts."""
-    numbers = [int(text) for text in feature.texts if text.lstrip("-").isdecimal()]
-    if len(numbers) < len(feature.texts):
-        return lambda column: column.astype(_NUMBERS[kind]).reshape(form)
-    codes = np.array(numbers, np.int64).astype(_NUMBERS[kind])
-    if [int(code) for code in codes] != numbers:
-        raise InvalidInput(
-            f"{name} takes {feature.name!r} as {kind}, which does not hold its codes: expected "
-            "tensor(int64), tensor(double) or tensor(string)",
-            hint="export an input of one of these types",
-        )
-    if not feature.missing:
-        return lambda column: codes[column.astype(np.int64)].reshape(form)
-    gap = np.array([np.nan], codes.dtype)
-    known = np.concatenate([codes, gap])
-    return lambda column: known[np.where(np.isnan(column), -1, column).astype(int)].reshape(form)
-
-
 def _outputs_of(
     session: "onnxruntime.InferenceSession", contract: Contract, name: str
 ) -> list[str]:
@@ -335,7 +282,7 @@ def _outputs_of(
             )
         kind = outputs[output]
         is_map = output == scores and kind.startswith(_MAPS) and contract.task != "value"
-        allowed = _COUNTS if output == scores and contract.task == "value" else _FLOATS
+        allowed = _COUNTS if output == scores and contract.task == "value" else FLOATS
         if not is_map and kind not in allowed:
             raise InvalidInput(
                 f"{name} has an output {output!r} of type {kind}: expected a tensor of floats",

@@ -5,6 +5,7 @@ every day, so each refusal names its own cure.
 """
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from goldenpath.errors import InvalidInput
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 FATAL_ONLY = 4
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 _NOWHERE = "/dev/null"
-"""Weights in other files are looked for here. Nobody verified those files."""
+"""Weights in files that were not given are looked for here. Nobody verified those files."""
 _SOURCE_PLACE = re.compile(
     r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (?:\S+:\d+ .*?\)(?: const)? (?=[A-Z]))?"
 )
@@ -23,7 +24,8 @@ _SOURCE_PLACE = re.compile(
 _CURES = (
     (
         re.compile(r"external data", re.IGNORECASE),
-        "write it as one file, without external data: "
+        "name every file of the model in training.outputs of goldenpath.toml, or write it as one "
+        "file, without external data: "
         "onnx.save(onnx.load(FILE), OTHER, save_as_external_data=False)",
     ),
     (
@@ -41,8 +43,10 @@ _CURES = (
 )
 
 
-def open_session(content: bytes, name: str, threads: int = 1) -> "onnxruntime.InferenceSession":
-    """Load a graph from memory; a call uses `threads` threads.
+def open_session(
+    content: bytes, name: str, threads: int = 1, *, files: Mapping[str, bytes] | None = None
+) -> "onnxruntime.InferenceSession":
+    """Load a graph from memory; a call uses `threads` threads. `files` are those beside it.
 
     Raises `InvalidInput` if ONNX Runtime cannot run it, or if it needs another file.
     """
@@ -52,6 +56,12 @@ def open_session(content: bytes, name: str, threads: int = 1) -> "onnxruntime.In
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = FATAL_ONLY
     options.add_session_config_entry(_EXTERNAL_FOLDER, _NOWHERE)
+    if files:
+        names = sorted(files)
+        contents = [files[each] for each in names]
+        options.add_external_initializers_from_files_in_memory(
+            names, contents, [*map(len, contents)]
+        )
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the errors of ONNX Runtime have no common base class

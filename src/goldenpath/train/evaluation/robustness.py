@@ -3,7 +3,8 @@
 Each metric is the share of evaluation rows that change their decision band; without a policy their
 class, or their value by more than its tolerance. 0 is best.
 
-    robustness_noise    Gaussian noise of 5 % of the standard deviation is added to every number
+    robustness_noise    Gaussian noise of 5 % of the standard deviation is added to every number;
+                        in a text 5 % of the letters change places with the next one
     robustness_missing  one feature is missing; the worst of all features that may be missing
     robustness_flip     one mutable feature is moved past at most 5 % of the training rows, or to a
                         neighbouring code; a row counts if any such change suffices
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from goldenpath.project.spec import Contract, Feature
 from goldenpath.project.task.answer_rules import AnswerRules
+from goldenpath.project.task.feature_parts import declared_features
+from goldenpath.project.task.text_parts import packed, unpacked
 from goldenpath.train.evaluation.metrics import Estimate, share
 from goldenpath.train.evaluation.score import RowMatrix, Scorer
 
@@ -56,8 +59,11 @@ def robustness(trial: Trial) -> Iterator[tuple[str, Estimate]]:
     missing = [
         share(changed(feature.name, np.full(len(before), np.nan)))
         for feature in trial.contract.features
-        if feature.missing
+        if feature.missing and feature.part != "text"
     ]
+    for columns in _optional_texts(trial.contract):
+        gone = {**rows, **dict.fromkeys(columns, np.full(len(before), np.nan))}
+        missing.append(share(rules.differs(trial.score(gone), before)))
     if missing:
         yield "robustness_missing", max(missing, key=lambda estimate: estimate.value)
     mutable = [feature for feature in trial.contract.features if feature.mutable]
@@ -80,10 +86,39 @@ def _noisy(trial: Trial, rows: Table) -> Table:
     for feature in trial.contract.features:
         # Drawn even for categories, so that the noise of a feature does not depend on the others.
         noise = draw.normal(0, NOISE, len(rows[feature.name]))
-        if feature.kind == "number":
+        if feature.kind == "number" and feature.part != "text":
             spread = float(np.nanstd(np.asarray(trial.reference[feature.name], np.float64)))
             noisy[feature.name] = _clipped(feature, rows[feature.name] + noise * spread)
+    for columns in _texts(trial.contract):
+        noisy |= _mistyped(columns, rows)
     return noisy
+
+
+def _texts(contract: Contract) -> Iterator[list[str]]:
+    """Yield the names of the columns of each text."""
+    for declared in declared_features(contract):
+        if declared.part == "text":
+            place = slice(declared.start, declared.start + declared.width)
+            yield [feature.name for feature in contract.features[place]]
+
+
+def _optional_texts(contract: Contract) -> Iterator[list[str]]:
+    """Yield the names of the columns of each text that callers may leave out."""
+    may = {feature.name for feature in contract.features if feature.missing}
+    yield from (columns for columns in _texts(contract) if columns[0] in may)
+
+
+def _mistyped(columns: list[str], rows: Table) -> dict[str, Floats]:
+    """Return the columns of a text in which some letters changed places with the next one."""
+    draw = np.random.default_rng(0)
+    changed: list[str | None] = []
+    for text in unpacked(np.column_stack([rows[name] for name in columns])):
+        letters = list(text or "")
+        for place in np.flatnonzero(draw.random(max(len(letters) - 1, 0)) < NOISE).tolist():
+            letters[place : place + 2] = letters[place + 1], letters[place]
+        changed.append("".join(letters) or None)
+    numbers = packed(changed, len(columns))
+    return {name: numbers[:, place] for place, name in enumerate(columns)}
 
 
 def _nudged(feature: Feature, values: Floats, reference: Floats) -> Iterator[Floats]:

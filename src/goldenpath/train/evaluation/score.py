@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.number_text import number_text
-from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Feature
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.train.evaluation.onnx_graph import OnnxGraph
 
@@ -32,7 +32,17 @@ def onnx_scorer(path: Path, contract: Contract) -> Scorer:
 
 def open_model(path: Path, contract: Contract) -> OnnxGraph:
     """Load a model as a server does. Raises `InvalidInput` if it does not fit the contract."""
-    return OnnxGraph(path.read_bytes(), contract, path.name)
+    return OnnxGraph(path.read_bytes(), contract, path.name, files=files_beside(path))
+
+
+def files_beside(path: Path) -> Mapping[str, bytes]:
+    """Return the other files of a model by name: its weights, its tokenizer; not the tables."""
+    tables = (REFERENCE, EVALUATION)
+    return {
+        each.relative_to(path.parent).as_posix(): each.read_bytes()
+        for each in sorted(path.parent.rglob("*"))
+        if each.is_file() and not each.is_symlink() and each != path and each.name not in tables
+    }
 
 
 class RowMatrix(Mapping[str, NDArray[np.generic]]):

@@ -1,0 +1,1 @@
+"""What drift looks at in texts."""

@@ -1,0 +1,1 @@
+"""The desk that a message of a customer goes to."""
