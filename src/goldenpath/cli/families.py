@@ -65,7 +65,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "diff": "Show what changed between two releases.",
         "health": "Show answers, findings, drift and performance of a model.",
         "drift": "Show drift of inputs and predictions, or close a finding.",
-        "findings": "List findings of the monitors, or close one with a reason.",
+        "findings": "List findings of monitors and advisories, or close one.",
         "oversight": "Show second looks, and how fast stops had effect.",
         "incident": "List incidents with their clocks, or open one.",
         "telemetry": "Write rules for Prometheus or dashboards for Grafana.",

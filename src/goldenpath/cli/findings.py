@@ -4,6 +4,8 @@ import click
 
 from goldenpath.cli.findings_close import close
 from goldenpath.cli.findings_list import list_findings
+from goldenpath.cli.findings_scan import scan
+from goldenpath.cli.findings_vex import vex
 
 
 class ListByDefault(click.Group):
@@ -15,6 +17,6 @@ class ListByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=ListByDefault, commands=[list_findings, close])
+@click.group(cls=ListByDefault, commands=[list_findings, close, scan, vex])
 def verb() -> None:
-    """List findings of the monitors, or close one with a reason."""
+    """List findings of monitors and advisories, or close one."""

@@ -3,13 +3,16 @@
 import click
 
 from goldenpath import compose
-from goldenpath.audit.alarms.alarm_source import AlarmSource, state_of
-from goldenpath.audit.alarms.closing import ListedFinding, listed
+from goldenpath.audit.advisories.advisory_findings import with_vex
+from goldenpath.audit.alarms.alarm_source import AlarmSource
+from goldenpath.audit.alarms.closing import listed
 from goldenpath.audit.registers.finding_limits import findings_at, owed
 from goldenpath.audit.timeline.moment import parse_moment
+from goldenpath.cli.finding_rows import finding_row
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.cli.tables import TableRow, table
+from goldenpath.cli.tables import table
+from goldenpath.observe.drift.findings import ADVISORY
 from goldenpath.processes.channel_status import channel_status
 
 
@@ -30,8 +33,9 @@ def list_findings(
     mine = [f for f in known if stage in (None, f.stage) and model in (None, f.model)]
     platform = compose.trusted(home).platform if mine else None
     people, owners = (platform.people, platform.owners) if platform else ((), ())
+    desk = compose.vex_desk(home, moment) if any(f.kind == ADVISORY for f in mine) else None
     found = [
-        owed(listed(home.findings, each, people), owners, moment)
+        owed(with_vex(listed(home.findings, each, people), desk), owners, moment)
         for each in findings_at(mine, moment)
     ]
     found = sorted((e for e in found if e.is_open or not only_open), key=lambda e: not e.is_open)
@@ -39,17 +43,5 @@ def list_findings(
         if status.waiting or status.held_back or status.fault:
             note(f"alarms for {status.channel}: {status.text}")
     headings = ("finding", "state", "deployment", "since", "owner", "due", "what")
-    text = table(headings, [_row(each) for each in found]) or "no findings"
+    text = table(headings, [finding_row(each) for each in found]) or "no findings"
     show(found, text, output)
-
-
-def _row(each: ListedFinding) -> TableRow:
-    finding = each.finding
-    ended = f"{state_of(finding)} by {finding.resolved_by}: {finding.reason}"
-    notes = [ended] if finding.resolved_by else []
-    notes += [f"NOT believed: {each.fault}"] if each.fault else []
-    where = "/".join(filter(None, (finding.stage, finding.model)))
-    state = "OVERDUE" if each.is_overdue else state_of(finding)
-    owner, due = each.owner or "nobody named", each.due[:19] or "no limit set"
-    cells = (finding.id, state, where, finding.since[:19], owner, due, finding.sentence)
-    return TableRow(cells, tuple(notes))

@@ -12,6 +12,7 @@ from goldenpath.audit.answers.holds_on_record import HoldWatch
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
+from goldenpath.compose.audits.advisory_job import AdvisoryWatch
 from goldenpath.compose.gitops_access import forge, git_source, gitops, seen
 from goldenpath.compose.inventory_watch import InventoryWatch
 from goldenpath.compose.listeners import inner_socket, listener_settings
@@ -82,7 +83,8 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             uv=uv(),
         )
         history = StageHistory(gitops(home), seen(home))
-        inventory, holds = InventoryWatch(home), HoldWatch(home)
+        watches = (InventoryWatch(home), AdvisoryWatch(home))
+        holds = HoldWatch(home)
         machine = Machine(
             settings,
             source,
@@ -92,7 +94,9 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             record=lambda what, commit: log.append(event_of(what, now(), commit)),
             derive=commit_events(home, gitops(home)).catch_up,
             steer=_steering(home, platform, say),
-            watch=lambda status: (*inventory(status), *holds(status)),
+            watch=lambda status: tuple(
+                each for watch in (*watches, holds) for each in watch(status)
+            ),
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
             trust=EntryTrust(history, settings.store, now),

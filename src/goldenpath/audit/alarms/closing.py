@@ -16,7 +16,15 @@ from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.files import write_whole
 from goldenpath.home import Home
-from goldenpath.observe.drift.findings import MONITOR, DriftFinding, load, resolved, save
+from goldenpath.observe.drift.findings import (
+    ADVISORY,
+    MONITOR,
+    VEX_STATEMENT,
+    DriftFinding,
+    load,
+    resolved,
+    save,
+)
 from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_typed
 from goldenpath.promote.platform.model_limits import limit_refusal
@@ -75,6 +83,11 @@ def close_finding(
     without its event. Raises `NotFound`, and `InvalidInput` if this person may not close it.
     """
     finding = load(home.findings, name)
+    if finding.kind == ADVISORY:
+        raise InvalidInput(
+            f"finding {name} is about an advisory: only a VEX statement closes it, until a day",
+            hint=f"goldenpath findings vex {name} --justification ... --reason ... --until DAY",
+        )
     person = require_listed(acting, platform, now)
     text = " ".join(reason.split())
     if refusal := limit_refusal(person, platform.role_limits, finding.model):
@@ -169,19 +182,23 @@ class ListedFinding:
     owner: str = ""
     """Who answers for the model, by `platform.toml`; empty if it names nobody."""
     due: str = ""
-    """When the owner's time limit ends, RFC 3339 in UTC; empty if none is set."""
+    """When the time limit ends, RFC 3339 in UTC; empty if none is set."""
     is_overdue: bool = False
+    closed_until: str = ""
+    """The VEX statement that closes it now, in one sentence; empty if none does."""
 
     @property
     def is_open(self) -> bool:
         """Whether nothing has ended it that can be believed."""
-        return self.finding.state == "open" or bool(self.fault)
+        return not self.closed_until and (self.finding.state == "open" or bool(self.fault))
 
 
 def listed(findings: Path, finding: DriftFinding, people: Sequence[Person]) -> ListedFinding:
     """Return a finding with what its signature says."""
     if finding.state == "open" or finding.resolved_by == MONITOR:
         return ListedFinding(finding)
+    if finding.resolved_by == VEX_STATEMENT:
+        return ListedFinding(finding, fault="no VEX statement that counts closes it now")
     try:
         return ListedFinding(finding, signed_by=closer_of(findings, finding, people))
     except VerificationError as error:

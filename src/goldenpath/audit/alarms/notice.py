@@ -19,6 +19,7 @@ TITLES = {
     "missing": "values missing",
     "refused": "requests refused",
     "unobserved": "release not observed",
+    "advisory": "known vulnerability",
     "platform": "platform alarm",
 }
 """A title for each kind of finding. Kinds that are not here are their own title."""

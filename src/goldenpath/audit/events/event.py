@@ -9,6 +9,8 @@ Members of `details` that other parts of goldenpath read:
     platform.started                               seen: when the previous run was last alive
     platform.stopped                               orderly: all servers had ended before
     platform.alarm                                 what, message
+    advisory.raised, advisory.ended                finding, sentence, advisories
+    advisory.vex                                   finding, statement, reason, until
     incident.opened, incident.reported,            incident, statement, signature
     incident.closed
     log.anchored                                   heads: a list of {stage, model, replica, number,
@@ -49,6 +51,9 @@ Kind = Literal[
     "drift.alarm",
     "drift.closed",
     "drift.repaired",
+    "advisory.raised",
+    "advisory.ended",
+    "advisory.vex",
     "labels.added",
     "inputs.opened",
     "sample.drawn",

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from goldenpath.audit.advisories.live_exposure import limit_of
 from goldenpath.audit.alarms.closing import ListedFinding
-from goldenpath.observe.drift.findings import DriftFinding
+from goldenpath.observe.drift.findings import ADVISORY, DriftFinding
 from goldenpath.promote.platform.alarm_rules import ModelOwner, owner_of
 from goldenpath.times import timestamp
 
@@ -26,18 +27,23 @@ def findings_at(findings: Iterable[DriftFinding], moment: datetime) -> Iterator[
 
 
 def owed(listed: ListedFinding, owners: Sequence[ModelOwner], moment: datetime) -> ListedFinding:
-    """Return a finding with its owner and the end of the owner's time limit."""
+    """Return a finding with its owner and the end of its time limit.
+
+    The limit is the owner's; for an advisory also that of its severity, whichever ends first.
+    """
     owner = owner_of(owners, listed.finding.model)
-    if owner is None:
-        return listed
-    if not owner.findings_within:
-        return replace(listed, owner=owner.name)
+    name = "" if owner is None else owner.name
+    limits = [] if owner is None or not owner.findings_within else [owner.findings_within]
+    if listed.finding.kind == ADVISORY:
+        limits.append(limit_of(listed.finding.size))
+    if not limits:
+        return replace(listed, owner=name)
     opened = finding_time(listed.finding.opened_at)
     # Nobody knows how long one without a readable time is open, so its limit has passed.
-    due = opened + owner.findings_within if opened is not None else moment
+    due = opened + min(limits) if opened is not None else moment
     return replace(
         listed,
-        owner=owner.name,
+        owner=name,
         due=timestamp(due),
         is_overdue=listed.is_open and due <= moment,
     )

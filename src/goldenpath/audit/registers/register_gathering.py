@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from goldenpath.audit.advisories.advisory_findings import VexDesk, with_vex
 from goldenpath.audit.alarms.alarm_source import AlarmSource
 from goldenpath.audit.alarms.closing import listed
 from goldenpath.audit.answers.oversight_counts import oversight_between
@@ -104,8 +105,12 @@ def _of_monitors(records: SignedRecords, home: Home, unknown: list[str]) -> Iter
     """Return the open findings of monitors; what cannot be read is added to `unknown`."""
     known = tuple(AlarmSource(home, unknown.append).findings().values())
     people = records.trusted.platform.people
-    unbelieved = [each.id for each in known if listed(home.findings, each, people).fault]
-    return findings_of_monitors(known, unbelieved, records.moment)
+    desk = VexDesk(records.trusted.platform, records.statements, records.moment)
+    all_listed = [with_vex(listed(home.findings, each, people), desk) for each in known]
+    unbelieved = [each.finding.id for each in all_listed if each.fault]
+    closed = {each.finding.id for each in all_listed if each.closed_until}
+    still = [each for each in known if each.id not in closed]
+    return findings_of_monitors(still, unbelieved, records.moment)
 
 
 def _unregistered(

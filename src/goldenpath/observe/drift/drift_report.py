@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from goldenpath.drift.sequential import Detector
 from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict
 from goldenpath.home import Home
-from goldenpath.observe.drift.findings import DriftFinding, findings
+from goldenpath.observe.drift.findings import ADVISORY, DriftFinding, findings
 from goldenpath.observe.drift.monitor_state import read_watch, watches
 from goldenpath.observe.log.release_rules import Facts
 
@@ -35,7 +35,8 @@ def drift_reports(
             continue
         detector = Detector.of(about.profile, about.contract.monitor)
         watch = read_watch(path, len(about.profile.columns))
-        mine = tuple(f for f in known if f.release == watch.release and f.stage == watch.stage)
+        about_it = (f for f in known if f.release == watch.release and f.stage == watch.stage)
+        mine = tuple(f for f in about_it if f.kind != ADVISORY)
         opened = tuple(OpenChange(f.feature, f.kind, f.since) for f in mine if f.state == "open")
         verdict = drift_verdict(
             detector, watch.state(about.profile), after=watch.after, opened=opened

@@ -19,9 +19,13 @@ from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.times import timestamp
 
-FindingKind = Literal["shift", "new code", "missing", "refused", "unobserved"]
-"""`unobserved`: the release cannot be opened, so nothing about it is monitored."""
+FindingKind = Literal["shift", "new code", "missing", "refused", "unobserved", "advisory"]
+"""`unobserved`: the release cannot be opened, so nothing about it is monitored. `advisory`: a known
+vulnerability affects a package of the release."""
+ADVISORY: Literal["advisory"] = "advisory"
 VERSION = 2
+_NOT_COUNTED = ("unobserved", ADVISORY)
+"""Kinds that are no alarm of the statistics."""
 YEAR = timedelta(days=365)
 
 
@@ -43,24 +47,28 @@ class DriftFinding:
     threshold: float
     """Natural logarithm of the e-value that raised the alarm."""
     size: float
-    """For a shift its PSI in nats, otherwise the share of rows; of the rows since the onset."""
+    """For a shift its PSI in nats, otherwise the share of rows; of the rows since the onset. For an
+    advisory its base score."""
     looks: int
     """Number of looks of the monitor up to the alarm."""
     rows: int
     """Number of rows since the onset."""
     sentence: str
     new_values: tuple[str, ...] = ()
-    """Values that the reference does not have."""
+    """Values that the reference does not have. For an advisory its identifiers."""
     state: Literal["open", "resolved"] = "open"
     resolved_at: str = ""
     resolved_by: str = ""
-    """The person who closed it; `monitor` if the values are as in the reference again."""
+    """The person who closed it; `monitor` if the values are as in the reference again; `vex` for a
+    signed VEX statement."""
     reason: str = ""
     version: int = VERSION
 
 
 MONITOR = "monitor"
 """Who resolves a finding when the values are as in the reference again."""
+VEX_STATEMENT = "vex"
+"""Resolves a finding about an advisory while the statement counts."""
 
 
 class _FindingOfVersion1(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -178,5 +186,5 @@ def budget_left(
     `findings` are those of one release. Below 0, more alarms came than are false on average.
     """
     begin = f"{now - YEAR:%Y-%m-%dT%H:%M:%S}"
-    spent = sum(each.opened_at >= begin for each in findings if each.kind != "unobserved")
+    spent = sum(each.opened_at >= begin for each in findings if each.kind not in _NOT_COUNTED)
     return false_alarms_a_year - spent

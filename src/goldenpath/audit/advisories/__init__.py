@@ -1,0 +1,1 @@
+"""Known vulnerabilities of what is live: scanned daily, as findings that a VEX statement closes."""
