@@ -54,9 +54,9 @@ def verb(
         seed = seed or compose.now().isoformat()
         drawn = draw(home, seed, sample or 1, stage=stage or "*", model=model or "*")
         about = {"seed": seed, "count": sample, **({"stage": stage} if stage else {})}
-    load = compose.replay_loader(home)
-    compose.open_inputs_for(home, name, key, purpose="replay", reason=reason, what=about)
-    answers = list(replay(home, drawn.places, load))
+    with compose.replay_loader(home) as load:
+        compose.open_inputs_for(home, name, key, purpose="replay", reason=reason, what=about)
+        answers = list(replay(home, drawn.places, load))
     statements = compose.sign_replay(home, drawn, answers) if sign else ()
     show(replay_record(drawn, answers, statements), render_replay(drawn, answers), output)
     if any(each.state != "equal" and each.state != "rounding" for each in answers):

@@ -1,8 +1,9 @@
 """How a replay loads a release, who may open inputs for it, and how its result is signed."""
 
+import os
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +13,7 @@ from goldenpath.audit.proofs.replay_statement import replay_statements
 from goldenpath.audit.proofs.replayed_answer import ReplayedAnswer
 from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import identity, statement_times, trusted
-from goldenpath.compose.process_context import event_log, now
+from goldenpath.compose.process_context import event_log, now, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import local_store, store_of
 from goldenpath.digest import Digest
@@ -20,8 +21,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
 from goldenpath.observe.log.release_parts import parts_of
 from goldenpath.oci.stores.layout import LayoutStore
-from goldenpath.processes.launch import ReleaseSource, ServerConfiguration
-from goldenpath.project.contract import parse_contract
+from goldenpath.processes.launch import CodeSettings, ReleaseSource, ServerConfiguration
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import require_listed
@@ -29,8 +29,9 @@ from goldenpath.release.artifact.inspection import files_of
 from goldenpath.release.artifact.pack import CONTRACT
 from goldenpath.release.attest.attach import attach
 from goldenpath.release.attest.launch_trust import trust_of
+from goldenpath.serve.model.awaited_model import AwaitedModel
 from goldenpath.serve.model.loaded_release import load
-from goldenpath.serve.model.model import OnnxModel
+from goldenpath.serve.model.worker import Workplace
 from goldenpath.times import timestamp
 
 Purpose = Literal["replay", "trace"]
@@ -39,17 +40,20 @@ READER = "auditor"
 """The role that may open inputs of every stage. In its own stage each approver may as well."""
 
 
-def replay_loader(home: Home) -> LoadRelease:
-    """Return what loads a release as the model servers of this machine do: verified first."""
+@contextmanager
+def replay_loader(home: Home) -> Iterator[LoadRelease]:
+    """Yield what loads a release as the model servers of this machine do: verified first.
+
+    A model that is code runs in its own environment, made from the wheels of the release, and in
+    its sandbox. It ends with the block.
+    """
     known = trusted(home)
     trust = trust_of(release_policy(known.platform), statement_times(home, known)[0])
     folder = local_store(home, known.platform)
+    stack = ExitStack()
 
     def loaded(release: str, model: str) -> ReplayModel:
         files = files_of(LayoutStore(folder), Digest(release), keep={CONTRACT})
-        contract = parse_contract(files[CONTRACT].content)
-        if contract.python is not None:
-            raise _is_code()
         launch = ServerConfiguration(
             stage="",
             model=model,
@@ -60,22 +64,20 @@ def replay_loader(home: Home) -> LoadRelease:
             trust=trust,
             listen="",
             spool="",
+            code=CodeSettings(
+                scratch=str(home.run / "replays"), uv=uv(), search=os.environ.get("PATH", "")
+            ),
         )
-        with ExitStack() as stack:
-            content = load(launch, now(), stack)
-        if not isinstance(content.model, OnnxModel):
-            raise _is_code()
-        differences = content.expected.differences
-        return ReplayModel(content.contract, parts_of(contract, files), content.model, differences)
+        content = load(launch, now(), stack)
+        contract, used = content.contract, content.model
+        if isinstance(used, Workplace):
+            used = AwaitedModel(used, contract, lambda line: None)
+            stack.callback(used.close)
+        parts = parts_of(contract, files)
+        return ReplayModel(contract, parts, used, content.expected.differences)
 
-    return loaded
-
-
-def _is_code() -> InvalidInput:
-    return InvalidInput(
-        "its model is code, which needs an environment of its own, and is not replayed",
-        hint="goldenpath serve runs the release by itself, and goldenpath send asks it",
-    )
+    with stack:
+        yield loaded
 
 
 def open_inputs_for(
