@@ -13,8 +13,8 @@ def finding_row(each: ListedFinding) -> TableRow:
     notes += [f"NOT believed: {each.fault}"] if each.fault else []
     notes += [f"closed by VEX: {each.closed_until}"] if each.closed_until else []
     where = "/".join(filter(None, (finding.stage, finding.model)))
-    state = "OVERDUE" if each.is_overdue else state_of(finding)
-    state = "vex" if each.closed_until else state
+    ended = "vex" if each.closed_until else state_of(finding)
+    state = "OVERDUE" if each.is_overdue else ended
     owner, due = each.owner or "nobody named", each.due[:19] or "no limit set"
     cells = (finding.id, state, where, finding.since[:19], owner, due, finding.sentence)
     return TableRow(cells, tuple(notes))

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from goldenpath.audit.proofs import bundle_verifier
 from goldenpath.audit.proofs.bundle_archive import SUMS, with_sums
 from goldenpath.audit.proofs.bundle_verifier import Refused, verify
+from goldenpath.audit.proofs.git_evidence import MOST_OF_CHAIN, chain_of_main
 from goldenpath.cli import prove
 from goldenpath.errors import NotFound, Unavailable
 from tests.audit.proofs.proven_home import HELD, ProvenHome, serve_a_home
@@ -89,6 +90,31 @@ def test_a_bundle_is_small_and_says_what_it_rests_on(bundled: Bundled) -> None:
     assert any("approval/v1: validator signed it" in line for line in lines)
     assert any("signed by platform-engineer, places the release" in line for line in lines)
     assert not any(line.startswith("NOT SHOWN") for line in lines)
+    first = bundled.proven.grounds.repository.between(None, str(bundled.record["trust"]))[0]
+    assert f"commit {bundled.record['trust']} descends from commit {first}" in lines
+
+
+def test_a_commit_that_was_noted_before_is_in_the_chain(bundled: Bundled) -> None:
+    files, trust = bundled.files, str(bundled.record["trust"])
+    line = bundled.proven.grounds.repository.first_parents(None, trust)
+    assert len(line) > 2
+    for noted in line:
+        assert verify(files, trust, noted)
+
+    for other in ("0" * 40, json.loads(files["proof.json"])["anchor"]):
+        with pytest.raises(Refused, match="the chain lacks"):
+            verify(files, trust, other)
+
+
+def test_a_long_history_is_shown_from_a_commit_that_a_witness_followed() -> None:
+    line = [f"{number:040}" for number in range(1000)]
+
+    assert chain_of_main(line[:201], ()) == (line[0], tuple(line[1:200]))
+    assert chain_of_main(line, {line[5], line[850], line[900]})[0] == line[850]
+    base, chain = chain_of_main(line, {line[5]})
+    assert (base, len(chain)) == (line[999 - MOST_OF_CHAIN], MOST_OF_CHAIN - 1)
+    assert chain_of_main(line[:1], ()) == (line[0], ())
+    assert chain_of_main(line, {line[999]}) == (line[999], ())
 
 
 def test_the_verifier_has_at_most_300_lines_and_needs_only_the_standard_library() -> None:

@@ -4,7 +4,7 @@ The statement carries a document of OpenVEX 0.2.0, so that other tools read it. 
 of one release, model and stage. It ends on its day, and then the finding is open again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -149,7 +149,7 @@ def _named(signed: SignedStatement) -> Iterator[str]:
         yield text_member(statement, "vulnerability", "name").upper()
 
 
-def _statements(signed: SignedStatement) -> Sequence[Mapping[str, JsonValue]]:
+def _statements(signed: SignedStatement) -> list[dict[str, JsonValue]]:
     listed = member(dict(signed.statement.predicate), "document", "statements")
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 

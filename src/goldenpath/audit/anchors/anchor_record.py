@@ -23,8 +23,8 @@ from goldenpath.times import timestamp
 
 MAX_SEEN = 1000
 """The most first-seen times in one record."""
-MAX_SEGMENTS = 1000
-"""The most replicas in one record, about 350 kB. What is more goes into the next commit at once."""
+MAX_SEGMENTS = 250
+"""The most replicas in one record, about 85 kB. What is more goes into the next commit at once."""
 _DigestText = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 _PerhapsDigest = Annotated[str, Meta(pattern=r"^(sha256:[0-9a-f]{64})?\Z")]
 

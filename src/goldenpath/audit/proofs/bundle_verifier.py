@@ -1,7 +1,6 @@
-"""Verifies a bundle about one prediction, by Python 3.11 or later alone: python3 verify.py [COMMIT]
+"""Verifies a bundle about one prediction, by Python alone: python3 verify.py [COMMIT [EARLIER]]
 
-It prints what is proven, or the part that is wrong. Everything rests on one commit of `main`, whose
-platform.toml lists the keys. Compare it with a source of your own, or name the COMMIT you know.
+Everything rests on one commit of `main`: name the COMMIT you know, and one EARLIER in its history.
 """
 
 import base64
@@ -248,7 +247,7 @@ def statement_line(parts: BundleFiles, entry: Table, release: str, platform: Tab
     return f"{kind}: {holder(tables, key, datetime.fromisoformat(time), name)} signed it at {time}"
 
 
-def facts(parts: BundleFiles, known: str) -> Iterator[str]:
+def facts(parts: BundleFiles, known: str, earlier: str) -> Iterator[str]:
     lines = parts.read("SHA256SUMS").decode().splitlines()
     for name in sorted({*parts.files, *(line[66:] for line in lines)} - {"SHA256SUMS"}):
         line = f"{hashlib.sha256(parts.read(name)).hexdigest()}  {name}"
@@ -266,26 +265,27 @@ def facts(parts: BundleFiles, known: str) -> Iterator[str]:
     digest = f"sha256:{hashlib.sha256(parts.read('release.json')).hexdigest()}"
     require(digest == release, "release.json", "is another release than the record's")
     require("sign/v1" in str(proof["statements"]), "proof.json", "names no signed release")
-    for entry in proof["statements"]:
-        yield statement_line(parts, entry, release, platform)
+    yield from (statement_line(parts, each, release, platform) for each in proof["statements"])
     signer, moment = commit_signer(parts, placed, signers)
     folder = parts.entries(placed, f"envs/{record['stage']}/{record['model']}").values()
     placing = [each for each in folder if release.encode() in parts.object("blob", each)]
     require(placing, f"git/{placed}.commit", "does not place the release in the stage")
     yield f"commit {placed} of {moment}, signed by {signer}, places the release in the stage"
-    history = {placed}
-    for commit in (*proof["lineage"], trust):
-        head = parts.object("commit", commit).split(b"\n\n")[0].decode()
-        history |= {commit} if history & set(re.findall(r"\nparent (\w+)", head)) else set()
-    if trust not in history:
-        yield f"NOT SHOWN: that commit {placed} is in the history of commit {trust}"
+    for first, path in ((placed, proof["lineage"]), (proof["base"], proof["chain"])):
+        history = {first}
+        for commit in (*path, trust):
+            head = parts.object("commit", commit).split(b"\n\n")[0].decode()
+            history |= {commit} if history & set(re.findall(r"\nparent (\w+)", head)) else set()
+        shown = "" if trust in history else "NOT SHOWN: "
+        yield f"{shown}commit {trust} descends from commit {first}"
+    require(not earlier or {earlier, trust} <= history, "the chain", f"lacks {earlier}")
 
 
-def verify(files: Mapping[str, bytes], known: str = "") -> list[str]:
+def verify(files: Mapping[str, bytes], known: str = "", earlier: str = "") -> list[str]:
     """Return what a bundle proves. Raises `Refused`, which names the part that is wrong."""
     parts = BundleFiles(files)
     try:
-        return list(facts(parts, known))
+        return list(facts(parts, known, earlier))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Refused(f"{parts.last} is malformed: {error!r}") from error
 
@@ -295,6 +295,6 @@ if __name__ == "__main__":
     found = {each.relative_to(here): each for each in here.rglob("*") if each.is_file()}
     try:
         files = {name.as_posix(): path.read_bytes() for name, path in found.items()}
-        print(*verify(files, *sys.argv[1:2]), "everything holds", sep="\n")
+        print(*verify(files, *sys.argv[1:3]), "everything holds", sep="\n")
     except Refused as refusal:
         sys.exit(f"REFUSED: {refusal}")

@@ -5,10 +5,26 @@ and ask git itself.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from goldenpath.errors import NotFound
 from goldenpath.promote.repository.worktree import Repository
+
+MOST_OF_CHAIN = 200
+"""The most commits of the chain that go into a bundle: about 35 kB."""
+
+
+def chain_of_main(line: Sequence[str], followed: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """Return where the chain up to a commit begins, and the commits between both.
+
+    `line` is what `main` was, in order, up to that commit. The chain begins at the first of them,
+    else at the earliest near enough that is among `followed`, which witnesses signed, else
+    `MOST_OF_CHAIN` commits before.
+    """
+    begins = max(0, len(line) - 1 - MOST_OF_CHAIN)
+    known = (place for place in range(begins, len(line)) if not place or line[place] in followed)
+    place = next(known, begins)
+    return line[place], tuple(line[place + 1 : -1])
 
 
 class GitEvidence:

@@ -17,7 +17,7 @@ from goldenpath.audit.anchors.anchors_branch import AnchorsRead
 from goldenpath.audit.proofs import bundle_verifier
 from goldenpath.audit.proofs.anchored_segment import HeldSegment, held_segment
 from goldenpath.audit.proofs.bundle_archive import with_sums
-from goldenpath.audit.proofs.git_evidence import GitEvidence
+from goldenpath.audit.proofs.git_evidence import GitEvidence, chain_of_main
 from goldenpath.audit.proofs.release_statements import Selection, select_statements
 from goldenpath.audit.proofs.verification_page import PageContent, allowed_signers, render_page
 from goldenpath.audit.timeline.live_model import Intent
@@ -195,7 +195,9 @@ def _bundle(
 ) -> ProvenPrediction:
     trust, anchor = sources.trusted.commit, held.holder.commit.id
     lineage = _lineage(sources.main, intent.commit, trust)
-    objects = _objects(sources, held, intent, lineage)
+    followed = {each.record.main for each in sources.anchors.records}
+    base, chain = chain_of_main(sources.main.first_parents(None, trust), followed)
+    objects = _objects(sources, held, intent, (*(lineage or ()), base, *chain))
     prediction_id = str(record.values["prediction_id"])
     proof: dict[str, JsonValue] = {
         "version": 1,
@@ -204,6 +206,8 @@ def _bundle(
         "trust": trust,
         "placement": intent.commit,
         "lineage": [*(lineage or ())],
+        "base": base,
+        "chain": [*chain],
         "anchor": anchor,
         "key_commit": held.key_commit,
         "log_key": held.key_file.rpartition("/")[2],
@@ -266,7 +270,7 @@ def _lineage(main: Repository, placement: str, trust: str) -> tuple[str, ...] | 
 
 
 def _objects(
-    sources: ProofSources, held: HeldSegment, intent: Intent, lineage: Sequence[str] | None
+    sources: ProofSources, held: HeldSegment, intent: Intent, commits: Sequence[str]
 ) -> Mapping[str, bytes]:
     """Return the objects of git that the bundle needs."""
     main, branch = GitEvidence(sources.main), GitEvidence(sources.branch)
@@ -274,7 +278,7 @@ def _objects(
     folder = main.folder(intent.commit, deployment_folder(intent.stage, intent.model))
     for identity in folder.values():
         main.blob(identity)
-    for commit in lineage or ():
+    for commit in commits:
         main.commit(commit)
     branch.file(held.holder.commit.id, f"machines/{sources.machine}/heads.json")
     branch.file(held.key_commit, held.key_file)

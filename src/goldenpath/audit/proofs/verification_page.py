@@ -63,6 +63,8 @@ def _lines(content: PageContent) -> Iterator[str]:
         f"Everything below rests on commit `{proof['trust']}` of the branch `main`",
         "of the gitops repository. Its `platform.toml` lists all keys. **Compare this commit with",
         "a source of your own**, such as a clone: `git merge-base --is-ancestor COMMIT main`.",
+        f"It descends from commit `{proof['base']}`, which",
+        "you may have noted before: so no history between the two was rewritten.",
         "Nothing else has to be believed, and no network is needed.",
         "",
         f"The witness `{proof['machine']}` held the record at",
@@ -125,6 +127,12 @@ def _git(content: PageContent) -> Iterator[str]:
     for commit in dict.fromkeys((proof["key_commit"], proof["anchor"])):
         yield f"signed {commit} {proof['machine']}"
     yield f"signed {proof['placement']} {content.placed_by}"
+    yield "# the commit on which everything rests descends from one that you may have noted before"
+    yield f"commit={proof['trust']}"
+    yield f'while test "$commit" != {proof["base"]}; do'
+    yield '  commit=$(git cat-file commit "$commit" | sed -n "/^parent /{s///p;q}")'
+    yield '  test -n "$commit"'
+    yield "done"
     yield "# every signer is listed in the trusted commit, with this key"
     yield f'git cat-file blob {proof["trust"]}:platform.toml > "$work/platform.toml"'
     yield "while read -r name options kind key; do"
