@@ -49,7 +49,7 @@ TEXTS: Mapping[str, str] = {
     "models": "Models",
     "road.none": "No signed commit has placed a model yet.",
     "road.stage": "stage",
-    "road.more": "{count} more models: narrow the list by name",
+    "road.more": "{count} more models: goldenpath register lists them all",
     "road.owner": "owner",
     "road.tier": "tier",
     "road.open": "open findings",

@@ -117,6 +117,7 @@ def summary_page(summary: DemoSummary, folder: Path) -> str:
             "",
             f"Inspect it: cd {folder}",
             "  report.md                                     the documentation, gaps first",
+            "  goldenpath console                            all of it in a browser",
             "  goldenpath events                             who did what, in a chain of hashes",
             "  git --git-dir .goldenpath/gitops.git log      every change of a stage, signed",
             "  goldenpath up                                 run it all again",
