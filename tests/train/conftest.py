@@ -61,20 +61,27 @@ class Quick:
 
 @pytest.fixture(scope="session")
 def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The starter with its own training, for tests of the full size."""
     return train_here(load_project(starter), tmp_path_factory.mktemp("work") / "first")
 
 
 @pytest.fixture(scope="session")
-def prepared(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Outputs of the right form, of a training that takes a second."""
+def brief(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The starter with a training that takes a second."""
     folder = Path(shutil.copytree(starter, tmp_path_factory.mktemp("prepared") / "credit-default"))
     declared = (folder / "goldenpath.toml").read_text()
     few = "[training.parameters]\nsample = 900"
     (folder / "goldenpath.toml").write_text(declared.replace("[training.parameters]", few, 1))
     quicken(folder)
-    return train_here(load_project(folder), tmp_path_factory.mktemp("work") / "prepared").outputs
+    return train_here(load_project(folder), tmp_path_factory.mktemp("work") / "prepared")
+
+
+@pytest.fixture(scope="session")
+def prepared(brief: Trained) -> Path:
+    """Outputs of the right form."""
+    return brief.outputs
 
 
 @pytest.fixture
-def quick(project: Path, prepared: Path) -> Quick:
-    return Quick(project, prepared)
+def quick(project: Path, brief: Trained) -> Quick:
+    return Quick(project, brief.outputs)

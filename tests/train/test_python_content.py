@@ -51,7 +51,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     leave_out_tests(folder)
     file = folder / "goldenpath.toml"
     text = file.read_text()
-    file.write_text(text.replace("[training.parameters]", "[training.parameters]\nsample = 2000"))
+    text = text.replace("[training.parameters]", "[training.parameters]\nsample = 2000")
+    # That a training is repeatable is tested in `test_run.py`.
+    file.write_text(text.replace("time_limit", "repeatable = false\ntime_limit", 1))
     commit(folder)
     return folder
 

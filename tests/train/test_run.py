@@ -1,6 +1,7 @@
 """The starter, trained with the real uv in its own environment.
 
 All tests that need the model of the real training stand here, so that one worker trains it once.
+They have the full size; those of the small one ask the same of a training that takes a second.
 """
 
 import json
@@ -13,6 +14,7 @@ import pytest
 from goldenpath.digest import Digest
 from goldenpath.drift.changes import changes
 from goldenpath.drift.counting import count
+from goldenpath.drift.profile import Profile
 from goldenpath.drift.profile_format import parse_profile, render_profile
 from goldenpath.drift.seasons import DAY
 from goldenpath.drift.sequential import Detector, State, look
@@ -24,20 +26,41 @@ from tests.sizes import full_size
 from tests.starter import unpack_release_of_0_1
 from tests.train.conftest import Quick
 
+CHECKS = {
+    "lint",
+    "tests",
+    "smoke training",
+    "same output twice",
+    "equality of the export",
+    "no leakage",
+    "scores of unseen rows",
+}
 
+
+def test_every_check_of_a_good_project_passes(brief: Trained) -> None:
+    assert {check.name: check.passed for check in brief.run.checks} == dict.fromkeys(CHECKS, True)
+
+
+@full_size("test_every_check_of_a_good_project_passes")
 def test_every_check_of_the_starter_passes(trained: Trained) -> None:
-    assert {check.name: check.passed for check in trained.run.checks} == {
-        "lint": True,
-        "tests": True,
-        "smoke training": True,
-        "same output twice": True,
-        "equality of the export": True,
-        "no leakage": True,
-        "scores of unseen rows": True,
-    }
+    assert {check.name: check.passed for check in trained.run.checks} == dict.fromkeys(CHECKS, True)
 
 
-def test_the_record_has_source_environment_rows_and_times(trained: Trained, starter: Path) -> None:
+def test_the_record_has_source_environment_rows_and_times(brief: Trained, starter: Path) -> None:
+    run = brief.run
+
+    assert (len(run.source.commit), run.source.dirty, run.source.branch) == (40, False, "main")
+    assert run.source.author == "data-scientist <data-scientist@bank.example>"
+    assert run.started_at == run.finished_at == "2026-03-02T08:30:00.000000Z"
+    assert "" < run.thresholds_committed_at < run.source.committed_at
+    assert run.environment.lock_digest == Digest.of((starter / "uv.lock").read_bytes()).text
+    assert (run.rows_trained, run.rows_evaluated) == (900, 900)
+    assert run.peak_memory > 50_000_000
+    assert run.largest_skew < 1e-6
+
+
+@full_size("test_the_record_has_source_environment_rows_and_times")
+def test_the_record_of_the_starter_has_them_too(trained: Trained, starter: Path) -> None:
     run = trained.run
 
     assert (len(run.source.commit), run.source.dirty, run.source.branch) == (40, False, "main")
@@ -50,8 +73,8 @@ def test_the_record_has_source_environment_rows_and_times(trained: Trained, star
     assert run.largest_skew < 1e-6
 
 
-def test_each_package_is_recorded_once_with_the_hash_of_its_wheel(trained: Trained) -> None:
-    packages = trained.run.environment.packages
+def test_each_package_is_recorded_once_with_the_hash_of_its_wheel(brief: Trained) -> None:
+    packages = brief.run.environment.packages
     names = [package.name for package in packages]
 
     assert len(names) == len(set(names))
@@ -60,7 +83,18 @@ def test_each_package_is_recorded_once_with_the_hash_of_its_wheel(trained: Train
     assert all(package.licence for package in packages)
 
 
-def test_metrics_have_intervals_overall_and_per_slice(trained: Trained) -> None:
+def test_metrics_have_intervals_overall_and_per_slice(brief: Trained) -> None:
+    metrics = {(metric.name, metric.slice): metric for metric in brief.run.metrics}
+    auc = metrics["roc_auc", ""]
+
+    assert auc.low is not None
+    assert auc.high is not None
+    assert 0.5 < auc.low < auc.value < auc.high < 0.95
+    assert metrics["brier", "sex=female"].rows > metrics["brier", "sex=male"].rows
+
+
+@full_size("test_metrics_have_intervals_overall_and_per_slice")
+def test_metrics_of_the_starter_have_intervals_too(trained: Trained) -> None:
     metrics = {(metric.name, metric.slice): metric for metric in trained.run.metrics}
     auc = metrics["roc_auc", ""]
 
@@ -71,8 +105,8 @@ def test_metrics_have_intervals_overall_and_per_slice(trained: Trained) -> None:
     assert metrics["brier", "education=6"].low is None
 
 
-def test_the_data_are_summarised(trained: Trained) -> None:
-    (dataset,) = trained.run.datasets
+def test_the_data_are_summarised(brief: Trained) -> None:
+    (dataset,) = brief.run.datasets
     columns = {column.name: column for column in dataset.columns}
 
     assert (dataset.rows, dataset.licence) == (30_000, "CC-BY-4.0")
@@ -80,7 +114,7 @@ def test_the_data_are_summarised(trained: Trained) -> None:
     assert columns["sex"].mean == pytest.approx(1 + 18_112 / 30_000)
 
 
-@full_size("test_every_check_of_the_starter_passes")
+@full_size("test_every_check_of_a_good_project_passes")
 def test_training_again_gives_the_same_bytes(
     trained: Trained, quick: Quick, tmp_path: Path
 ) -> None:
@@ -94,9 +128,8 @@ def test_training_again_gives_the_same_bytes(
 
 
 def test_an_evaluation_may_have_its_own_entry_point(
-    trained: Trained, project: Path, tmp_path: Path
+    brief: Trained, quick: Quick, tmp_path: Path
 ) -> None:
-    quick = Quick(project, trained.outputs)
     (quick.folder / "src/credit_default/apart.py").write_text(
         "def evaluate(data, output, parameters, seed):\n"
         "    (output / 'kept').rename(output / 'evaluation.parquet')\n"
@@ -107,16 +140,15 @@ def test_an_evaluation_may_have_its_own_entry_point(
 
     run = quick.train(tmp_path / "work").run
 
-    assert run.outputs == trained.run.outputs
-    assert run.metrics == trained.run.metrics
+    assert run.outputs == brief.run.outputs
+    assert run.metrics == brief.run.metrics
 
 
-def test_the_starter_gives_the_model_and_contract_that_version_0_1_gave(
-    trained: Trained, starter: Path, tmp_path: Path
+def test_the_starter_gives_the_contract_that_version_0_1_gave(
+    brief: Trained, starter: Path, tmp_path: Path
 ) -> None:
     before = unpack_release_of_0_1(tmp_path)
-    outputs = json.loads((before / "outputs.json").read_bytes())
-    contents = contents_of(load_project(starter), trained)
+    contents = contents_of(load_project(starter), brief)
 
     made, stored = (
         json.loads(content)
@@ -125,6 +157,15 @@ def test_the_starter_gives_the_model_and_contract_that_version_0_1_gave(
     # The monitor has another default since its budget counts by time, and the reference has times.
     assert made.pop("monitor")["floor_psi"] is None and stored.pop("monitor")["floor_psi"] > 0
     assert made == stored
+
+
+@full_size("test_the_starter_gives_the_contract_that_version_0_1_gave")
+def test_the_starter_gives_the_model_that_version_0_1_gave(
+    trained: Trained, tmp_path: Path
+) -> None:
+    before = unpack_release_of_0_1(tmp_path)
+    outputs = json.loads((before / "outputs.json").read_bytes())
+
     old = parse_profile((before / "profile.json").read_bytes())
     assert [bins.name for bins in old.columns] == [bins.name for bins in trained.profile.columns]
     if trained.run.outputs != outputs:
@@ -142,7 +183,7 @@ def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dty
     }
 
 
-@pytest.mark.parametrize(
+MONTHS = pytest.mark.parametrize(
     ("month", "drifting"),
     [
         ("2005_05", None),
@@ -152,24 +193,43 @@ def _month(starter: Path, month: str) -> dict[str, np.ndarray[tuple[int], np.dty
         ("2005_09", "status"),
     ],
 )
+
+
+@MONTHS
 def test_only_september_raises_an_alarm_and_it_names_the_status(
-    starter: Path, trained: Trained, month: str, drifting: str | None
+    starter: Path, tmp_path: Path, month: str, drifting: str | None
 ) -> None:
     """The incident in the real data: a status code appears in September that was rare before."""
+    before = unpack_release_of_0_1(tmp_path)
+    profile = parse_profile((before / "profile.json").read_bytes())
+
+    assert _alarm(starter, before / "model.onnx", profile, month) == drifting
+
+
+@MONTHS
+@full_size("test_only_september_raises_an_alarm_and_it_names_the_status")
+def test_the_model_of_today_raises_the_same_alarm(
+    starter: Path, trained: Trained, month: str, drifting: str | None
+) -> None:
+    model = trained.outputs / "model.onnx"
+
+    assert _alarm(starter, model, trained.profile, month) == drifting
+
+
+def _alarm(starter: Path, model: Path, profile: Profile, month: str) -> str | None:
+    """The feature of the first alarm among the clients of a month."""
     contract = load_project(starter).contract
     table = _month(starter, month)
-    scores = model_scores(trained.outputs / "model.onnx", contract, table).astype(np.float32)
+    scores = model_scores(model, contract, table).astype(np.float32)
     rows = np.column_stack([table[feature.name] for feature in contract.features])
-    detector = Detector.of(trained.profile, contract.monitor)
-    state, size, alarm = State.fresh(trained.profile), contract.monitor.look_rows, None
+    detector = Detector.of(profile, contract.monitor)
+    state, size = State.fresh(profile), contract.monitor.look_rows
 
     for start in range(0, 10_000, size):
         part = slice(start, start + size)
-        counted = count(trained.profile, rows[part], scores[part])
+        counted = count(profile, rows[part], scores[part])
         state = look(detector, state, counted, start * DAY // 1000)
         nearest = next(changes(detector, state, {}))
         if nearest.is_alarm:
-            alarm = nearest.feature
-            break
-
-    assert alarm == drifting
+            return nearest.feature
+    return None

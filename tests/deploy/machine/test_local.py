@@ -160,7 +160,7 @@ def test_variables_and_memory_of_a_release_go_to_its_servers(here: Machine) -> N
 
 
 class Traffic:
-    """A client that asks without a pause in a thread of its own."""
+    """A client that asks every few milliseconds in a thread of its own."""
 
     def __init__(self, here: Machine) -> None:
         self.statuses: Counter[int] = Counter()
@@ -180,3 +180,4 @@ class Traffic:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.statuses[self._here.ask()[0]] += 1
+            self._stop.wait(0.005)

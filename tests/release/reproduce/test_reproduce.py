@@ -1,4 +1,7 @@
-"""`goldenpath reproduce` as a user runs it, on releases that the real build made."""
+"""`goldenpath reproduce` as a user runs it, on releases that the real build made.
+
+All of it has the full size; the small one is in `test_reproduction.py`.
+"""
 
 import os
 import shutil
@@ -68,6 +71,7 @@ def released(machine: Machine) -> str:
     return machine.build()
 
 
+@full_size("test_the_commit_may_come_from_a_clone_that_is_named")
 def test_the_same_commit_gives_the_same_bits_elsewhere(
     machine: Machine, released: str, tmp_path: Path
 ) -> None:
@@ -97,7 +101,8 @@ def test_a_training_whose_result_varies_is_named_as_the_cause(machine: Machine) 
     assert found["rows"] in (900, 901)
 
 
-def test_a_commit_that_is_in_no_clone_is_not_found(
+@full_size("test_a_commit_that_is_in_no_clone_is_not_found")
+def test_a_release_whose_commit_is_in_no_clone_is_not_found(
     machine: Machine, released: str, tmp_path: Path
 ) -> None:
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)

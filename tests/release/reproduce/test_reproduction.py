@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.drift.profile_format import parse_profile
+from goldenpath.errors import NotFound
 from goldenpath.oci.stores.memory import MemoryStore
 from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
@@ -70,10 +71,10 @@ class Place:
         policy = Policy((key_from_pem("build", public_pem(signer)),), (PROVENANCE,))
         return verify(self.store, image.digest, policy, now=NOW)
 
-    def reproduce(self) -> Reproduction:
+    def reproduce(self, near: Path | None = None, given: str | None = None) -> Reproduction:
         released = self.released()
         tools = ReproductionTools(
-            store=self.store, near=self.starter, given=None, work=self.folder / "work",
+            store=self.store, near=near or self.starter, given=given, work=self.folder / "work",
             throwaway=MemoryStore, uv=UV, tools=environment(), train=self.train,
             report=lambda _: None,
         )  # fmt: skip
@@ -90,6 +91,27 @@ def after_the_first() -> Iterator[bytes]:
     yield b"model of the release"
     while True:
         yield b"model of this machine"
+
+
+def test_the_commit_may_come_from_a_clone_that_is_named(starter: Path, tmp_path: Path) -> None:
+    found = Place(starter, tmp_path, lambda: b"model").reproduce(tmp_path, str(starter))
+
+    assert found.equal
+
+
+@pytest.mark.parametrize("is_given", [False, True], ids=["here", "--from"])
+def test_a_commit_that_is_in_no_clone_is_not_found(
+    starter: Path, tmp_path: Path, is_given: bool
+) -> None:
+    other = tmp_path / "other"
+    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
+
+    with pytest.raises(NotFound) as caught:
+        Place(starter, tmp_path, lambda: b"model").reproduce(
+            other, str(other) if is_given else None
+        )
+
+    assert "--from" in str(caught.value.hint)
 
 
 def test_a_repetition_with_the_same_model_is_equal_and_has_no_cause(
