@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,17 @@ sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPR
 from tests import order, sizes  # noqa: E402 - as above
 from tests.starter import make_starter  # noqa: E402 - as above
 
+_numbers = count()
+
 
 @pytest.fixture
 def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of this test alone; its name is short, since sockets lie in such folders."""
     name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))
-    return tmp_path_factory.mktemp(name[:12])
+    # `mktemp` would look at every folder that is there already, and there are thousands.
+    folder = tmp_path_factory.getbasetemp() / f"{name[:12]}-{next(_numbers)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @pytest.fixture(scope="session")

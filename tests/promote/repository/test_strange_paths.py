@@ -101,8 +101,19 @@ def test_a_strange_path_stops_no_other_deployment(world: World, model: bytes, fi
 ENVS = "envs/dev/m"
 
 
-@pytest.mark.parametrize("file", ["route.yaml", f"{service_name('m', ONE)}.yaml", "release.yaml"])
-@pytest.mark.parametrize("kind", ["link", "submodule", "folder", "huge", "deep", "latin", "empty"])
+KINDS = ("link", "submodule", "folder", "huge", "deep", "latin", "empty")
+PLACES = ("route.yaml", f"{service_name('m', ONE)}.yaml", "release.yaml")
+
+
+def _no_file() -> Iterator[object]:
+    """Every kind at every place; `make test` has each kind once, and each place."""
+    full = full_size("test_a_file_that_is_none_stops_its_own_deployment_alone")
+    for (number, kind), (place, file) in itertools.product(enumerate(KINDS), enumerate(PLACES)):
+        is_small = number % len(PLACES) == place
+        yield pytest.param(kind, file, marks=() if is_small else full)
+
+
+@pytest.mark.parametrize(("kind", "file"), tuple(_no_file()))
 def test_a_file_that_is_none_stops_its_own_deployment_alone(
     world: World, kind: str, file: str
 ) -> None:
