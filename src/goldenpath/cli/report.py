@@ -5,17 +5,33 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.audit.answers.evidence_gathering import gather
-from goldenpath.audit.report.control_map import current_map
-from goldenpath.audit.report.report import render_markdown, report
+from goldenpath.audit.report.report import ReportFormat
+from goldenpath.audit.report.report_profile import PROFILES, ProfileName
 from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.renamed import RenamedOption
+from goldenpath.errors import InvalidInput
+from goldenpath.parsers.record_json import record_json
 
 
 @click.command()
 @click.argument("reference", metavar="RELEASE")
 @click.option("--as-of", default="now", help="Use the facts known at this time.")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="ai-act",
+    show_default=True,
+    help="The order and the rows of the report.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md", "json", "pdf"]),
+    default="md",
+    show_default=True,
+    help="The format of the report; pdf needs --file.",
+)
 @click.option(
     "--file",
     cls=RenamedOption,
@@ -24,16 +40,25 @@ from goldenpath.cli.renamed import RenamedOption
     help="Write the report to this file, and only its counts to the screen.",
 )
 @output_option
-def verb(reference: str, as_of: str, file: Path | None, output: Format) -> None:
+def verb(
+    reference: str,
+    as_of: str,
+    profile: ProfileName,
+    form: ReportFormat,
+    file: Path | None,
+    output: Format,
+) -> None:
     """Write the technical documentation of a release in the order of Annex IV, gaps first."""
-    sources, digest = compose.sources(compose.home(), reference)
+    if form == "pdf" and file is None:
+        raise InvalidInput("a PDF is no text: expected --file", hint="add --file report.pdf")
     moment = parse_moment(as_of, compose.now())
-    made = report(gather(sources, digest, moment), current_map())
-    text = render_markdown(made)
+    made = compose.made_report(compose.home(), reference, moment, profile)
+    is_json = form == "json"
+    content = record_json(made.report) + b"\n" if is_json else made.rendered(form)
     if file is None:
-        show(made, text.rstrip("\n"), output)
+        show(made.report, content.decode().rstrip("\n"), "json" if is_json else output)
         return
-    compose.write_whole(file, text.encode())
+    compose.write_whole(file, content)
     note(f"wrote {file}")
-    counts = ", ".join(f"{count} {status}" for status, count in made.counts.items() if count)
-    show(made.counts, counts, output)
+    counts = ", ".join(f"{count} {status}" for status, count in made.report.counts.items() if count)
+    show(made.report.counts, counts, output)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.register_sources import part_query as part_query
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
     from goldenpath.compose.audits.registry_upkeep import registry_upkeep as registry_upkeep
+    from goldenpath.compose.audits.report_document import made_report as made_report
     from goldenpath.compose.audits.seen_report import seen_report as seen_report
     from goldenpath.compose.audits.statement_desk import fill_heads as fill_heads
     from goldenpath.compose.audits.statement_desk import statement_rows as statement_rows
@@ -173,6 +174,7 @@ _PARTS = {
     "inventory_watch": ("desired", "inventory", "registered"),
     "containers.imaging": ("ImageOptions", "make_base", "make_image", "move_pins"),
     "installation": ("self_verification",),
+    "audits.report_document": ("made_report",),
     "audits.seen_report": ("seen_report",),
     "audits.statement_desk": ("fill_heads", "statement_rows"),
     "building": (

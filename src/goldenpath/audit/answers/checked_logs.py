@@ -10,6 +10,7 @@ from datetime import datetime
 
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads, contradicted
 from goldenpath.audit.answers.holds_on_record import HoldEvents, faults_of_holds
+from goldenpath.audit.answers.predictions import sealed_by
 from goldenpath.audit.events.chain import START, Break, Head
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
@@ -156,8 +157,7 @@ def _has_begun(
         return False
     if until is None or faults or report is None:
         return True
-    firsts = [each.first for each in report.replicas]
-    return any(not first or datetime.fromisoformat(first) <= until for first in firsts)
+    return next(sealed_by(home, until), None) is not None
 
 
 def _predictions(

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
+from goldenpath.audit.answers.calibration_bins import calibration_of
 from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.answers.citations import lost_statements
-from goldenpath.audit.answers.predictions import summarise
+from goldenpath.audit.answers.predictions import sealed_by, summarise
+from goldenpath.audit.report.describe import contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live_model import Intent
@@ -89,11 +91,23 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
         predictions=summarise(sources.home, digest, as_of),
         logs=logs.states,
         predecessor=_predecessor(sources, digest, history, as_of),
-        monitored=_monitored(sources.home, model, digest),
+        monitored=_monitored(sources.home, model, digest, as_of),
         lost=lost_statements(
             sources.repository, everything, history, logs.events, head=sources.trusted.commit
         ),
     )
+
+
+def gather_report(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
+    """Return the evidence with what only a report draws: the calibration on all evaluation rows.
+
+    Raises what `gather` raises.
+    """
+    bundle = gather(sources, digest, as_of)
+    contract = contract_of(bundle)
+    if contract is None:
+        return bundle
+    return replace(bundle, calibration=calibration_of(sources.store, bundle.verified, contract))
 
 
 def _statements(sources: Sources, digest: Digest, as_of: datetime) -> Verified:
@@ -136,7 +150,13 @@ def _statements_if_kept(sources: Sources, digest: Digest, as_of: datetime) -> Ve
         return Verified(digest, (), ())
 
 
-def _monitored(home: Home, model: str, digest: Digest) -> tuple[str, ...]:
-    """Return the stages in which the monitor keeps counts of the release."""
+def _monitored(home: Home, model: str, digest: Digest, as_of: datetime) -> tuple[str, ...]:
+    """Return the stages in which the monitor keeps counts of the release, as of a moment.
+
+    The monitor counts what is sealed, and does not write down since when. So a stage in which no
+    answer of the release was sealed by then was not monitored then.
+    """
+    sealed = {each.stage for each in sealed_by(home, as_of) if each.release == digest.text}
     kept = watches(home.drift, "*", model).values()
-    return tuple(sorted({each.stage for each in kept if each.release == digest.text}))
+    counted = {each.stage for each in kept if each.release == digest.text}
+    return tuple(sorted(sealed & counted))

@@ -29,23 +29,30 @@ def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
     """Return the count of records of one release that were sealed by `until`.
 
     Only checkpoints that the key of the log has signed count; `check_logs` names the others. None
-    if there is no prediction log, or if its key is gone.
+    if none had been sealed by then, or if the key of the log is gone. So the count as of a moment
+    is the same whenever it is taken.
     """
-    try:
-        public_key = log_public_key(home)
-    except (NotFound, VerificationError):  # `check_logs` says which
+    everything = tuple(sealed_by(home, until))
+    if not everything:
         return None
-    sealed = [
-        each
-        for each in _signed(home, public_key)
-        if each.release == digest.text and datetime.fromisoformat(each.sealed_at) <= until
-    ]
+    sealed = [each for each in everything if each.release == digest.text]
     return LogSummary(
         records=sum(each.rows for each in sealed),
         first=min((each.first_time for each in sealed if each.first_time), default=""),
         last=max((each.last_time for each in sealed if each.last_time), default=""),
         lost=sum(each.lost for each in sealed),
     )
+
+
+def sealed_by(home: Home, until: datetime) -> Iterator[Checkpoint]:
+    """Yield the checkpoints that the key of the log had signed by a moment, if there is a key."""
+    try:
+        public_key = log_public_key(home)
+    except (NotFound, VerificationError):  # `check_logs` says which
+        return
+    for each in _signed(home, public_key):
+        if datetime.fromisoformat(each.sealed_at) <= until:
+            yield each
 
 
 def _signed(home: Home, public_key: bytes) -> Iterator[Checkpoint]:

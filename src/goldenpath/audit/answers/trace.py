@@ -13,6 +13,7 @@ import numpy as np
 from goldenpath.audit.answers.prediction_context import circumstances
 from goldenpath.audit.report.describe import TOO_FEW, contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.markdown import as_markdown
 from goldenpath.audit.report.narrate import how_to_check
 from goldenpath.audit.timeline.intervals import ServingInterval, intervals
 from goldenpath.audit.timeline.live import live_at
@@ -101,7 +102,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         approvals=tuple(_approvals(bundle, stage)),
         live=next((each for each in models if (each.stage, each.model) == (stage, model)), None),
         server=_server(bundle, str(prediction.record["replica"])),
-        check=how_to_check(bundle),
+        check=as_markdown(how_to_check(bundle)),
         lost=(
             *bundle.logs.faults,
             *(each.message for each in bundle.lost),

@@ -7,8 +7,8 @@ is no such fact, so that the gap stays visible.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from goldenpath.audit.report.blocks import Blocks, Paragraph, paragraphs, table
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
-from goldenpath.audit.report.markdown import Lines, cell, rows
 from goldenpath.audit.report.texts import document
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
@@ -40,67 +40,69 @@ def contract_of(bundle: EvidenceBundle) -> Contract | None:
         return None
 
 
-def _identity(bundle: EvidenceBundle) -> Lines:
+def _identity(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     lines = [("Model", bundle.model), ("Release digest", bundle.digest)]
     if origin is not None:
         lines += [("Repository", origin.repository), ("Commit", origin.commit)]
-    return rows(("", ""), lines)
+    return table(("", ""), lines)
 
 
-def _environment(bundle: EvidenceBundle) -> Lines:
+def _environment(bundle: EvidenceBundle) -> Blocks:
     packages = packages_of(bundle.verified)
     lock = bundle.file("uv.lock")
     version = bundle.file("python-version")
     head = []
     if version is not None:
-        head.append(f"Python {cell(version.decode('utf-8', 'replace'))}.")
+        head.append(Paragraph(f"Python {version.decode('utf-8', 'replace').strip()}.", "lock"))
     if lock is not None:
-        head.append(f"Lock: {Digest.of(lock)}; every package by hash.")
+        head.append(Paragraph(f"Lock: {Digest.of(lock)}; every package by hash.", "lock"))
     if not packages:
         return tuple(head)
-    table = rows(
+    listed = table(
         ("Package", "Version", "Licence"),
         ((p.name, p.version, p.licence or "not known") for p in packages),
     )
-    return (*head, "", *table) if head else table
+    return (*head, *listed)
 
 
-def _supply(bundle: EvidenceBundle) -> Lines:
+def _supply(bundle: EvidenceBundle) -> Blocks:
     files = sorted((path, Digest.of(content)) for path, content in bundle.files.items())
     return (
-        f"One OCI image, {bundle.digest}, mounted or copied by any OCI runtime; over the same "
-        "layers a CNCF ModelPack artifact; served by Open Inference Protocol v2.",
-        "",
-        *rows(("Small file in the image", "Digest"), files),
+        Paragraph(
+            f"One OCI image, {bundle.digest}, mounted or copied by any OCI runtime; over the same "
+            "layers a CNCF ModelPack artifact; served by Open Inference Protocol v2.",
+            "generator",
+        ),
+        *table(("Small file in the image", "Digest"), files),
     )
 
 
-def _hardware(bundle: EvidenceBundle) -> Lines:
+def _hardware(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     if origin is None:
         return ()
     named = ("platform", "cpu", "threads")
-    return rows(
+    return table(
         ("Trained on", ""), ((n, origin.internal[n]) for n in named if n in origin.internal)
     )
 
 
-def _compute(bundle: EvidenceBundle) -> Lines:
+def _compute(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     if origin is None:
         return ()
     return (
-        f"Build from {cell(origin.started_at)} to {cell(origin.finished_at)} on one machine.",
-        "No energy was measured, and none is estimated.",
+        Paragraph(f"Build from {origin.started_at} to {origin.finished_at} on one machine."),
+        Paragraph("No energy was measured, and none is estimated.", "generator"),
     )
 
 
-def _inputs(bundle: EvidenceBundle) -> Lines:
+def _inputs(bundle: EvidenceBundle) -> Blocks:
     contract = contract_of(bundle)
     if contract is None:
         return ()
-    return rows(
+    return table(
         ("Feature", "Kind", "From", "To", "Codes", "May be missing"),
         (
             _input(each)
@@ -125,48 +127,53 @@ def _input(feature: Feature) -> tuple[object, ...]:
     )
 
 
-def _policy(bundle: EvidenceBundle) -> Lines:
+def _policy(bundle: EvidenceBundle) -> Blocks:
     contract = contract_of(bundle)
     if contract is None:
         return ()
     return (*_answers(contract), *_decisions(contract.decision))
 
 
-def _answers(contract: Contract) -> Lines:
+def _answers(contract: Contract) -> Blocks:
     """Return what the model answers with, unless it is one probability."""
     value = contract.value
     if value is not None:
         bounds = f"{number_text(value.minimum)} to {number_text(value.maximum)}"
-        return (f"The model answers with a value from {bounds} {cell(value.unit)}.", "")
+        text = f"The model answers with a value from {bounds} {value.unit}."
+        return (Paragraph(text, is_apart=True),)
     if contract.classes:
-        names = cell(", ".join(contract.classes))
-        return (f"The model answers with a probability for each class: {names}.", "")
+        text = (
+            f"The model answers with a probability for each class: {', '.join(contract.classes)}."
+        )
+        return (Paragraph(text, is_apart=True),)
     return ()
 
 
-def _decisions(policy: DecisionPolicy | None) -> Lines:
+def _decisions(policy: DecisionPolicy | None) -> Blocks:
     if policy is None:
-        return ("No decision policy is declared: callers decide by the answer.",)
+        return paragraphs("No decision policy is declared: callers decide by the answer.")
     if policy.classes:
-        table = rows(
+        listed = table(
             ("Class", "At least", "Outcome"),
             ((rule.name, rule.minimum, rule.outcome) for rule in policy.classes),
         )
-        return (*table, "", f"For a class that is too unlikely: {cell(policy.fallback)}.")
-    bands = policy.bands
-    table = rows(("Band", "Score below", "Outcome"), ((b.name, b.below, b.outcome) for b in bands))
-    return (*table, "", f"Where no score can be had: {cell(policy.fallback)}.")
+        fallback = f"For a class that is too unlikely: {policy.fallback}."
+        return (*listed, *paragraphs(fallback))
+    listed = table(
+        ("Band", "Score below", "Outcome"), ((b.name, b.below, b.outcome) for b in policy.bands)
+    )
+    return (*listed, *paragraphs(f"Where no score can be had: {policy.fallback}."))
 
 
-def _monitors(bundle: EvidenceBundle) -> Lines:
+def _monitors(bundle: EvidenceBundle) -> Blocks:
     contract = contract_of(bundle)
     if contract is None:
         return ()
     set_ = contract.monitor
-    return (
+    return paragraphs(
         f"Declared for {len(contract.features)} features and the score: {_tolerance(set_)} is "
         f"tolerated, at most {set_.false_alarms_a_year:g} false alarms a year, a look at least "
-        f"every {set_.look_rows} rows where there are few.",
+        f"every {set_.look_rows} rows where there are few."
     )
 
 
@@ -176,43 +183,43 @@ def _tolerance(settings: MonitorSettings) -> str:
     return f"a shift up to {settings.floor_psi:g} nats (PSI)"
 
 
-def _parameters(bundle: EvidenceBundle) -> Lines:
+def _parameters(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     if origin is None:
         return ()
     given = {"entry": origin.entry, "seed": origin.seed, **origin.parameters}
-    return rows(("Parameter", "Value"), given.items())
+    return table(("Parameter", "Value"), given.items())
 
 
-def _steps(bundle: EvidenceBundle) -> Lines:
+def _steps(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     checks = checks_of(bundle.verified)
-    head = []
+    head: Blocks = ()
     if origin is not None:
-        what = f"ran {cell(origin.entry)}"
+        what = f"ran {origin.entry}"
         if not origin.is_observed:
             what = "was given a model that was trained elsewhere, and scored rows with it,"
-        head = [
-            f"{cell(origin.builder)} {what} at commit {cell(origin.commit)} from "
-            f"{cell(origin.started_at)} to {cell(origin.finished_at)}.",
-            "",
-        ]
-    table = rows(
+        text = (
+            f"{origin.builder} {what} at commit {origin.commit} from {origin.started_at} to "
+            f"{origin.finished_at}."
+        )
+        head = (Paragraph(text, "provenance"),)
+    listed = table(
         ("Check", "Passed", "Detail"),
         ((c.name, "yes" if c.passed else "NO", c.detail) for c in checks),
     )
-    return (*head, *table)
+    return (*head, *listed)
 
 
-def _datasets(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _datasets(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Data set", "Rows", "Digest", "Source", "Licence"),
         ((d.name, d.rows, d.digest, d.source, d.licence) for d in datasets_of(bundle.verified)),
     )
 
 
-def _columns(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _columns(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Data set", "Column", "Type", "Missing", "Distinct", "Least", "Most", "Mean"),
         (
             (d.name, c.name, c.type, c.missing, c.distinct, *_range(c.minimum, c.maximum, c.mean))
@@ -226,16 +233,16 @@ def _range(*values: float | None) -> tuple[object, ...]:
     return tuple("" if value is None else value for value in values)
 
 
-def _metrics(bundle: EvidenceBundle) -> Lines:
+def _metrics(bundle: EvidenceBundle) -> Blocks:
     return _metric_rows([m for m in metrics_of(bundle.verified) if not m.slice])
 
 
-def _groups(bundle: EvidenceBundle) -> Lines:
+def _groups(bundle: EvidenceBundle) -> Blocks:
     return _metric_rows([m for m in metrics_of(bundle.verified) if m.slice])
 
 
-def _metric_rows(metrics: list[Metric]) -> Lines:
-    return rows(
+def _metric_rows(metrics: list[Metric]) -> Blocks:
+    return table(
         ("Group", "Metric", "Value", "95 % interval", "Rows"),
         (
             (m.slice or "all", m.name, m.value, _interval(m), m.rows)
@@ -252,7 +259,7 @@ def _interval(metric: Metric) -> str:
     return f"{metric.low:.4g} to {metric.high:.4g}"
 
 
-def _evaluation(bundle: EvidenceBundle) -> Lines:
+def _evaluation(bundle: EvidenceBundle) -> Blocks:
     evaluation = evaluation_of(bundle.verified)
     if evaluation is None:
         return ()
@@ -260,66 +267,70 @@ def _evaluation(bundle: EvidenceBundle) -> Lines:
     if origin is not None and not origin.is_observed:
         equality = [c.detail for c in checks_of(bundle.verified) if c.name == EQUALITY]
         return (
-            f"Evaluated on {evaluation.rows} rows that were given with the model.",
-            "Whether the model was trained on these rows is not known.",
-            *equality,
+            Paragraph(f"Evaluated on {evaluation.rows} rows that were given with the model."),
+            Paragraph("Whether the model was trained on these rows is not known.", "unknown"),
+            *(Paragraph(each, "tests") for each in equality),
         )
+    skew = evaluation.largest_skew
+    unseen = "How often this test set was used before, outside of these builds, cannot be seen."
     return (
-        f"Evaluated on {evaluation.rows} rows that the training had set apart.",
-        f"The packaged model and the training code differ by at most {evaluation.largest_skew:g}.",
-        "How often this test set was used before, outside of these builds, cannot be seen.",
+        Paragraph(f"Evaluated on {evaluation.rows} rows that the training had set apart."),
+        Paragraph(f"The packaged model and the training code differ by at most {skew:g}."),
+        Paragraph(unseen, "unknown"),
     )
 
 
-def _thresholds(bundle: EvidenceBundle) -> Lines:
+def _thresholds(bundle: EvidenceBundle) -> Blocks:
     evaluation = evaluation_of(bundle.verified)
     content = bundle.file("thresholds.yaml")
     if evaluation is None or content is None:
         return ()
     limits = document(content).get("metrics")
     listed = [each for each in limits if isinstance(each, dict)] if isinstance(limits, list) else []
+    committed = evaluation.thresholds_committed_at
+    clock = "The time of a commit is the committer's word; no time-stamp authority confirmed it."
     return (
-        f"Thresholds {cell(evaluation.thresholds_digest)}, last changed by a commit at "
-        f"{cell(evaluation.thresholds_committed_at)}; "
-        f"the run began at {cell(evaluation.started_at)}.",
-        "The time of a commit is the committer's word; no time-stamp authority confirmed it.",
-        "",
-        *rows(
+        Paragraph(
+            f"Thresholds {evaluation.thresholds_digest}, last changed by a commit at "
+            f"{committed}; the run began at {evaluation.started_at}."
+        ),
+        Paragraph(clock, "unknown"),
+        *table(
             ("Metric", "At least", "At most"),
             ((m.get("metric", ""), m.get("minimum", ""), m.get("maximum", "")) for m in listed),
         ),
     )
 
 
-def _ages(bundle: EvidenceBundle) -> Lines:
+def _ages(bundle: EvidenceBundle) -> Blocks:
     ages = [
         (d.name, c.name, *_range(c.minimum, c.maximum))
         for d in datasets_of(bundle.verified)
         for c in d.columns
         if c.name.lower() in AGE_COLUMNS
     ]
-    return rows(("Data set", "Column", "Youngest", "Oldest"), ages)
+    return table(("Data set", "Column", "Youngest", "Oldest"), ages)
 
 
 AGE_COLUMNS = frozenset({"age", "age_years", "alter"})
 """Column names that hold the age of a person."""
 
 
-def _security(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _security(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Check of the verifier", "Result", "What it saw"),
         ((f.check, f.status, f.message) for f in bundle.verified.findings),
     )
 
 
-def _build(bundle: EvidenceBundle) -> Lines:
+def _build(bundle: EvidenceBundle) -> Blocks:
     origin = origin_of(bundle.verified)
     if origin is None:
         return ()
-    return rows(("Input of the build", "Digest"), sorted(origin.materials.items()))
+    return table(("Input of the build", "Digest"), sorted(origin.materials.items()))
 
 
-DESCRIBE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
+DESCRIBE: Mapping[str, Callable[[EvidenceBundle], Blocks]] = MappingProxyType(
     {
         "identity": _identity,
         "environment": _environment,

@@ -44,6 +44,20 @@ class LostStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """Evaluation rows with neighbouring answers: what the model said, and what came."""
+
+    predicted: float
+    """Mean answer."""
+    observed: float
+    """Mean outcome; for a probability the share of outcomes that are 1."""
+    low: float | None
+    high: float | None
+    """A 95 % interval of the outcome; None for too few rows."""
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceBundle:
     """The evidence about the release `digest` as of a time."""
 
@@ -73,6 +87,8 @@ class EvidenceBundle:
     """What is verified about the release before this one; None if there was none."""
     monitored: tuple[str, ...] = ()
     """The stages in which the drift monitor counts answers of this release."""
+    calibration: tuple[CalibrationBin, ...] = ()
+    """From the evaluation rows that the signed evaluation names; empty if the store lacks them."""
 
     @property
     def is_signed(self) -> bool:
@@ -108,23 +124,43 @@ class EvidenceBundle:
         """Digest over all evidence. The report names its bundle by this digest."""
         value: dict[str, object] = {
             "digest": self.digest.text,
+            "model": self.model,
             "as_of": self.as_of,
             "generator": self.generator,
-            "statements": sorted(each.envelope.text for each in self.verified.statements),
-            "findings": [[f.check, f.status, f.message] for f in self.verified.findings],
+            "verified": _verified(self.verified),
             "files": {path: Digest.of(content).text for path, content in self.files.items()},
             "commits": [msgspec.to_builtins(each, enc_hook=str) for each in self.history],
             "events": [each.to_json() for each in self.events],
             "events_head": self.events_head,
             "predictions": asdict(self.predictions) if self.predictions else None,
             "logs": [_plain(self.logs.events), _plain(self.logs.predictions)],
-            "lost": [each.message for each in self.lost],
-            "predecessor": sorted(s.envelope.text for s in self.predecessor.statements)
-            if self.predecessor
-            else None,
+            "lost": [msgspec.to_builtins(each, enc_hook=str) for each in self.lost],
+            "predecessor": _verified(self.predecessor) if self.predecessor else None,
             "monitored": list(self.monitored),
+            "calibration": [asdict(each) for each in self.calibration],
         }
         return Digest.of(canonical_json(value))
+
+
+def _verified(verified: Verified) -> object:
+    """Return everything that a report can say of it: a signer is no part of what they signed."""
+    return {
+        "subject": verified.subject.text,
+        "statements": sorted(map(_statement, verified.statements), key=canonical_json),
+        "findings": [[f.check, f.status, f.message] for f in verified.findings],
+        "unread": verified.unread,
+    }
+
+
+def _statement(signed: SignedStatement) -> list[str]:
+    statement = signed.statement
+    subjects = ",".join(each.text for each in statement.subjects)
+    time = "" if statement.signed_at is None else statement.signed_at.isoformat()
+    content = Digest.of(canonical_json(dict(statement.predicate))).text
+    return [
+        signed.envelope.text, statement.predicate_type, signed.signer, signed.kind, subjects, time,
+        content,
+    ]  # fmt: skip
 
 
 def _plain(state: LogState) -> list[object]:

@@ -6,9 +6,16 @@ Commits show intentions and events show observations.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from goldenpath.audit.report.blocks import (
+    Blocks,
+    Bullets,
+    CommandLines,
+    Paragraph,
+    paragraphs,
+    table,
+)
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
-from goldenpath.audit.report.markdown import Lines, cell, rows
 from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
 from goldenpath.canonical import JsonValue
@@ -27,7 +34,7 @@ LIMITS = (
 )
 
 
-def _approvals(bundle: EvidenceBundle) -> Lines:
+def _approvals(bundle: EvidenceBundle) -> Blocks:
     approvals = []
     for approval in bundle.of_type(APPROVAL):
         predicate = dict(approval.statement.predicate)
@@ -40,25 +47,24 @@ def _approvals(bundle: EvidenceBundle) -> Lines:
         role = predicate.get("role") or ""
         approvals.append((approval.signer, role, stage, seen, until, approval.envelope))
     heads = ("Person", "Role", "Stage", "Had seen", "Counts until", "Signed statement")
-    return rows(heads, approvals)
+    return table(heads, approvals)
 
 
-def _predecessors(bundle: EvidenceBundle) -> Lines:
+def _predecessors(bundle: EvidenceBundle) -> Blocks:
     before: dict[str, str] = {}
     for intent in bundle.history:
         for slot in intent.slots:
             if slot.digest == bundle.digest:
                 return (
-                    *rows(("Earlier release of the model", "First commit"), before.items()),
-                    "",
-                    "Differences of metrics: `goldenpath diff` of two releases.",
+                    *table(("Earlier release of the model", "First commit"), before.items()),
+                    Paragraph("Differences of metrics: `goldenpath diff` of two releases."),
                 )
             before.setdefault(slot.digest.text, intent.commit)
-    return rows(("Earlier release of the model", "First commit"), before.items())
+    return table(("Earlier release of the model", "First commit"), before.items())
 
 
-def _changes(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _changes(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Time", "Time is", "Stage", "Releases", "Signed by", "Approved by", "Reason", "Commit"),
         (
             (
@@ -76,8 +82,8 @@ def _changes(bundle: EvidenceBundle) -> Lines:
     )
 
 
-def _waivers(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _waivers(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Gate", "Waived because", "Decision"),
         (
             (finding.get("check"), finding.get("message"), each.envelope)
@@ -94,17 +100,17 @@ def waived(predicate: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
     return [each for each in listed if isinstance(each, dict) and each.get("status") == "waived"]
 
 
-def _alarms(bundle: EvidenceBundle) -> Lines:
+def _alarms(bundle: EvidenceBundle) -> Blocks:
     alarms = [each for each in bundle.events if each.kind.startswith("drift.")]
-    return rows(
+    return table(
         ("Time", "What", "Stage", "By", "Details"),
         ((e.time, e.kind, e.stage, e.actor, _details(e.details)) for e in alarms),
     )
 
 
-def _corrections(bundle: EvidenceBundle) -> Lines:
+def _corrections(bundle: EvidenceBundle) -> Blocks:
     rollbacks = [each for each in bundle.events if each.kind == "rollout.rolled-back"]
-    return rows(
+    return table(
         ("Time", "Stage", "By", "Commit", "Details"),
         ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in rollbacks),
     )
@@ -115,8 +121,8 @@ def _details(details: Mapping[str, object] | None) -> str:
     return "; ".join(f"{name}: {value}" for name, value in sorted(plain.items()))
 
 
-def _intervals(bundle: EvidenceBundle) -> Lines:
-    return rows(
+def _intervals(bundle: EvidenceBundle) -> Blocks:
+    return table(
         ("Stage", "Server", "Ready", "Ended", "How it is known"),
         (
             (each.stage, each.replica, each.start, each.end or "", each.ending)
@@ -125,7 +131,7 @@ def _intervals(bundle: EvidenceBundle) -> Lines:
     )
 
 
-def _actors(bundle: EvidenceBundle) -> Lines:
+def _actors(bundle: EvidenceBundle) -> Blocks:
     acted: dict[str, set[str]] = {}
     for intent in bundle.history:
         acted.setdefault(intent.signer or f"{intent.author} (not listed)", set()).add(
@@ -136,38 +142,40 @@ def _actors(bundle: EvidenceBundle) -> Lines:
     for statement in bundle.verified.statements:
         if statement.kind == "person":
             acted.setdefault(statement.signer, set()).add("signed statements")
-    return rows(("Who acted", "How"), ((n, ", ".join(sorted(acted[n]))) for n in sorted(acted)))
+    return table(("Who acted", "How"), ((n, ", ".join(sorted(acted[n]))) for n in sorted(acted)))
 
 
-def _log_state(bundle: EvidenceBundle) -> Lines:
+def _log_state(bundle: EvidenceBundle) -> Blocks:
     lines = [f"Audit log: {len(bundle.events)} events about the model and the platform."]
     state = bundle.logs.events
     lines.append(f"It is {state.standing if state.holds else state.standing.upper()}.")
     if state.held:
-        lines.append(f"As of then, {cell(state.held)}.")
+        lines.append(f"As of then, {state.held}.")
+    blocks = [Paragraph(each) for each in lines]
     log = bundle.predictions
     if log is not None:
-        lines.append(
-            f"Prediction log: {log.records} records, {cell(log.first)} to {cell(log.last)}, "
+        counted = (
+            f"Prediction log: {log.records} records, {log.first} to {log.last}, "
             f"{log.lost} requests answered without one."
         )
-    lines += [f"Fault: {cell(each)}." for each in bundle.logs.faults]
-    return tuple(lines)
+        blocks.append(Paragraph(counted, "predictions"))
+    blocks += [Paragraph(f"Fault: {each}.") for each in bundle.logs.faults]
+    return tuple(blocks)
 
 
-def _logs(bundle: EvidenceBundle) -> Lines:
-    return (
+def _logs(bundle: EvidenceBundle) -> Blocks:
+    return paragraphs(
         "One record for each prediction, chained and checkpointed; `goldenpath log` reads and "
-        "checks it. Events of the platform: `goldenpath events`, `goldenpath events --check`.",
+        "checks it. Events of the platform: `goldenpath events`, `goldenpath events --check`."
     )
 
 
-def _limits(bundle: EvidenceBundle) -> Lines:
-    return tuple(f"- {each}" for each in LIMITS)
+def _limits(bundle: EvidenceBundle) -> Blocks:
+    return (Bullets(LIMITS),)
 
 
-def _standards(bundle: EvidenceBundle) -> Lines:
-    return (
+def _standards(bundle: EvidenceBundle) -> Blocks:
+    return paragraphs(
         "As far as the map of this report knows, no standard for the AI Act is cited in the "
         "Official Journal: there is no presumption of conformity. ISO/IEC 42001 never gives one.",
         f"Law as read: {current_map().law} (CELEX {current_map().celex}).",
@@ -186,38 +194,38 @@ APPLICATION = (
 """From when duties apply, as read for the map; to be checked by counsel."""
 
 
-def _application(bundle: EvidenceBundle) -> Lines:
+def _application(bundle: EvidenceBundle) -> Blocks:
     day = bundle.as_of[:10]
-    return rows(
+    return table(
         ("From", "Applied as of this report", "What", "Basis"),
         ((since, "yes" if since <= day else "no", what, law) for since, what, law in APPLICATION),
     )
 
 
-def _differences(bundle: EvidenceBundle) -> Lines:
+def _differences(bundle: EvidenceBundle) -> Blocks:
     if bundle.predecessor is None:
         return ()
     before = {m.name: m for m in metrics_of(bundle.predecessor) if not m.slice}
     now = [m for m in metrics_of(bundle.verified) if not m.slice]
-    return rows(
+    return table(
         ("Metric", "Release before", "This release"),
         ((m.name, before[m.name].value if m.name in before else "", m.value) for m in now),
     )
 
 
-def _declaration(bundle: EvidenceBundle) -> Lines:
-    return (
+def _declaration(bundle: EvidenceBundle) -> Blocks:
+    return paragraphs(
         "Draft, of no effect until a person completes and signs it: one system, named "
-        f"{cell(bundle.model)}, release {bundle.digest}; the provider of field 1.1 draws it up "
-        "under sole responsibility.",
+        f"{bundle.model}, release {bundle.digest}; the provider of field 1.1 draws it up "
+        "under sole responsibility."
     )
 
 
-def _registration(bundle: EvidenceBundle) -> Lines:
+def _registration(bundle: EvidenceBundle) -> Blocks:
     system = bundle.file("system.yaml")
     value = document(system) if system is not None else {}
     first = min((each.start for each in intervals(bundle.events, "")), default="")
-    return rows(
+    return table(
         ("Entry", "Draft"),
         (
             ("System", bundle.model),
@@ -228,23 +236,22 @@ def _registration(bundle: EvidenceBundle) -> Lines:
     )
 
 
-def _statements(bundle: EvidenceBundle) -> Lines:
+def _statements(bundle: EvidenceBundle) -> Blocks:
     statements = sorted(
         bundle.verified.statements, key=lambda s: (s.statement.predicate_type, s.envelope.text)
     )
-    return rows(
+    return table(
         ("Statement", "Signed by", "Digest of the signed document"),
         ((s.statement.predicate_type, f"{s.signer} ({s.kind})", s.envelope) for s in statements),
     )  # fmt: skip
 
 
-def how_to_check(bundle: EvidenceBundle) -> Lines:
+def how_to_check(bundle: EvidenceBundle) -> Blocks:
     """Return commands of other tools that verify the release without goldenpath."""
     origin = origin_of(bundle.verified)
     commit = origin.commit if origin else "COMMIT"
     image = f"REGISTRY/{bundle.model}@{bundle.digest}"
-    return (
-        "```",
+    lines = (
         "# the signature of the release, with the public key from platform.toml",
         f"cosign verify --key release.pub --insecure-ignore-tlog {image}",
         "# what is said about it, and that each document has the digest that is cited here",
@@ -259,11 +266,11 @@ def how_to_check(bundle: EvidenceBundle) -> Lines:
         f"goldenpath verify {bundle.digest} --explain",
         "# this report: gather the same bundle and compare the bytes",
         f"goldenpath report {bundle.digest} --as-of {bundle.as_of}",
-        "```",
     )
+    return (CommandLines(lines),)
 
 
-NARRATE: Mapping[str, Callable[[EvidenceBundle], Lines]] = MappingProxyType(
+NARRATE: Mapping[str, Callable[[EvidenceBundle], Blocks]] = MappingProxyType(
     {
         "approvals": _approvals,
         "predecessors": _predecessors,

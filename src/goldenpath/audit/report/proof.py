@@ -108,7 +108,7 @@ _BY_OTHERS: Mapping[str, str] = MappingProxyType(
 
 def prove(bundle: EvidenceBundle, control: Control) -> tuple[Proof, ...]:
     """Return a proof for each need of a field."""
-    return tuple(_prove(bundle, need, control) for need in control.needs)
+    return tuple(prove_need(bundle, need, control.rule) for need in control.needs)
 
 
 def worst(proofs: tuple[Proof, ...]) -> Status:
@@ -116,7 +116,8 @@ def worst(proofs: tuple[Proof, ...]) -> Status:
     return min((proof.status for proof in proofs), key=ORDER.index)
 
 
-def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
+def prove_need(bundle: EvidenceBundle, need: str, rule: str = "") -> Proof:
+    """Return the proof of one need; `rule` is the rule of a field that is not asked for."""
     if need in STATEMENTS:
         return _statement(bundle, need)
     if need in _PROVERS:
@@ -124,7 +125,7 @@ def _prove(bundle: EvidenceBundle, need: str, control: Control) -> Proof:
     if need in FIELD_PROOFS:
         return Proof(need, *FIELD_PROOFS[need](bundle))
     if need == "rule":
-        return Proof(need, "NOT APPLICABLE", control.rule)
+        return Proof(need, "NOT APPLICABLE", rule)
     if need in _BY_OTHERS:
         return _attached(bundle, need, f"{OURS}{need}/v1", _BY_OTHERS[need])
     text = find_text(bundle, need)

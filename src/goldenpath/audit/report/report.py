@@ -7,21 +7,35 @@ wrote is shown as missing under its heading. The report never replaces it with g
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from goldenpath.audit.report.blocks import Blocks
 from goldenpath.audit.report.contradictions import Contradiction, contradictions
 from goldenpath.audit.report.control_map import Control, ControlMap, Source
 from goldenpath.audit.report.describe import DESCRIBE
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.lost_records import lost_records
-from goldenpath.audit.report.markdown import Lines, cell, quote, rows
+from goldenpath.audit.report.markdown import Lines, as_markdown, cell, quote, rows
 from goldenpath.audit.report.narrate import NARRATE, waived
 from goldenpath.audit.report.proof import MEANING, ORDER, Proof, Status, prove, worst
+from goldenpath.canonical import canonical_json
+from goldenpath.digest import Digest
 from goldenpath.release.attest.statement import DECISION
 
-_SHOW: Mapping[str, Callable[[EvidenceBundle], Lines]] = {**DESCRIBE, **NARRATE}
+ReportFormat = Literal["html", "md", "json", "pdf"]
+
+_SHOW: Mapping[str, Callable[[EvidenceBundle], Blocks]] = {**DESCRIBE, **NARRATE}
 
 GAPS: tuple[Status, ...] = ("CONTRADICTED", "MISSING", "STALE", "WAIVED")
 """The statuses that the first page lists field by field."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFacts:
+    """What one function of the map shows. Fields that name the same one show the same facts."""
+
+    show: str
+    blocks: Blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,8 @@ class Field:
     contradictions: tuple[str, ...]
     shown: Lines
     """Facts and tables as lines of Markdown."""
+    facts: tuple[ShownFacts, ...] = ()
+    """The same facts, in no markup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class Report:
     model: str
     as_of: str
     bundle: str
-    """Digest of the evidence bundle."""
+    """Digest of everything that the report depends on: the evidence and the maps."""
     celex: str
     law: str
     map_digest: str
@@ -58,6 +74,8 @@ class Report:
     """Records that are damaged or gone."""
     sections: Mapping[str, str]
     fields: tuple[Field, ...]
+    profile: str = "ai-act"
+    """The order and the rows: those of the map, or of a profile."""
 
     def field(self, number: str) -> Field:
         """Return the field with that number."""
@@ -73,7 +91,7 @@ def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
         digest=bundle.digest.text,
         model=bundle.model,
         as_of=bundle.as_of,
-        bundle=bundle.root.text,
+        bundle=inputs_digest(bundle, controls.digest).text,
         celex=controls.celex,
         law=controls.law,
         map_digest=controls.digest.text,
@@ -86,6 +104,19 @@ def report(bundle: EvidenceBundle, controls: ControlMap) -> Report:
     )
 
 
+def inputs_digest(bundle: EvidenceBundle, *maps: Digest) -> Digest:
+    """Return the digest over the evidence and the maps by which it is ordered."""
+    value = {"evidence": bundle.root.text, "maps": [each.text for each in maps]}
+    return Digest.of(canonical_json(value))
+
+
+def unshown(document: Report) -> tuple[str, ...]:
+    """Return the contradictions that no field shows: a profile may have fewer rows."""
+    shown = {message for field in document.fields for message in field.contradictions}
+    listed = (each.message for each in document.contradictions)
+    return tuple(dict.fromkeys(each for each in listed if each not in shown))
+
+
 def _field(
     bundle: EvidenceBundle, control: Control, contradicted: tuple[Contradiction, ...]
 ) -> Field:
@@ -96,7 +127,7 @@ def _field(
     status: Status = "CONTRADICTED" if against else worst(proofs)
     if control.number == "6.4" and status == "PROVEN" and _has_waiver(bundle):
         status = "WAIVED"
-    show = _SHOW[control.show](bundle) if control.show else ()
+    blocks = _SHOW[control.show](bundle) if control.show else ()
     return Field(
         number=control.number,
         title=control.title,
@@ -105,7 +136,8 @@ def _field(
         status=status,
         proofs=proofs,
         contradictions=against,
-        shown=show,
+        shown=as_markdown(blocks),
+        facts=(ShownFacts(control.show, blocks),) if blocks else (),
     )
 
 
@@ -151,6 +183,12 @@ def _front(document: Report) -> Iterator[str]:
             for field in fields:
                 yield f"- {field.number} {field.title}: {'; '.join(cell(w) for w in _why(field))}"
             yield ""
+    others = tuple(each for each in unshown(document) if each not in document.lost)
+    if others:
+        yield "**CONTRADICTED, outside of these rows**"
+        yield ""
+        yield from (f"- {cell(each)}" for each in others)
+        yield ""
     for field in document.fields:
         if field.number.startswith("0.") and field.number != "0.1":
             yield from _rendered(field)
@@ -158,12 +196,17 @@ def _front(document: Report) -> Iterator[str]:
         ("Made from", ""),
         (
             ("Bundle", document.bundle),
-            ("Law as read", f"{document.law}, CELEX {document.celex}"),
+            ("Law as read", law_as_read(document)),
             ("Map from law to evidence", document.map_digest),
             ("Generator", document.generator),
         ),
     )
     yield ""
+
+
+def law_as_read(document: Report) -> str:
+    """Return the text that the order and the rows follow."""
+    return f"{document.law}, CELEX {document.celex}" if document.celex else document.law
 
 
 def _status(text: str) -> Status:

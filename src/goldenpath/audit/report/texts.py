@@ -52,15 +52,21 @@ def find_text(bundle: EvidenceBundle, reference: str) -> Text:
     return _judged(bundle, reference, header, body, digest=Digest.of(content).text)
 
 
-def is_demanded(bundle: EvidenceBundle, reference: str) -> bool | None:
-    """Whether the tier of the release demands the text. None if no known tier is declared."""
+def declared_tier(bundle: EvidenceBundle) -> str:
+    """Return the tier that the release declares; empty if no known one is declared."""
     declaration = bundle.file("goldenpath.toml")
     if declaration is None:
-        return None
+        return ""
     try:
         tier = parse_toml(declaration, "goldenpath.toml").get("tier")
     except InvalidInput:
-        return None
+        return ""
+    return next((name for name in REQUIRED if name == tier), "")
+
+
+def is_demanded(bundle: EvidenceBundle, reference: str) -> bool | None:
+    """Whether the tier of the release demands the text. None if no known tier is declared."""
+    tier = declared_tier(bundle)
     required = next((each for name, each in REQUIRED.items() if name == tier), None)
     if required is None:
         return None

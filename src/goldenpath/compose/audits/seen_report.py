@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from goldenpath.audit.answers.evidence_gathering import gather
+from goldenpath.audit.answers.evidence_gathering import gather_report
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.report import GAPS, render_markdown, report
 from goldenpath.audit.timeline.moment import show_moment
@@ -21,7 +21,7 @@ def seen_report(home: Home, reference: str) -> SeenReport:
     """
     moment = now().replace(microsecond=0) - timedelta(seconds=1)
     origin, digest = sources(home, reference)
-    document = report(gather(origin, digest, moment), current_map())
+    document = report(gather_report(origin, digest, moment), current_map())
     gaps = tuple(
         f"{field.number} {status}"
         for status in GAPS

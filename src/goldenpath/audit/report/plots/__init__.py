@@ -1,0 +1,1 @@
+"""Plots of the report as vector graphics, drawn by hand: the same facts give the same bytes."""

@@ -1,0 +1,178 @@
+"""The printed report: every sentence is marked and linked, facts stand once, page one is honest."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.log_state import LogState, LogStates
+from goldenpath.audit.report.describe import DESCRIBE
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.narrate import NARRATE
+from goldenpath.audit.report.printing.marked_sentences import MarkedSentence, split_sentences
+from goldenpath.audit.report.printing.printed_report import (
+    BASES,
+    PrintedBlock,
+    PrintedReport,
+    SentenceBlock,
+    TableBlock,
+    printed,
+)
+from goldenpath.audit.report.report_profile import PROFILES, profiled
+from tests.audit.made import Made, bundle_of, documents, make_release, run_of
+
+
+def of(bundle: EvidenceBundle) -> PrintedReport:
+    return printed(profiled(bundle, "ai-act"), bundle)
+
+
+def blocks(document: PrintedReport) -> list[PrintedBlock]:
+    return [b for s in document.sections for f in s.fields for b in f.blocks]
+
+
+def sentences(document: PrintedReport) -> list[MarkedSentence]:
+    own = [each.sentence for each in blocks(document) if isinstance(each, SentenceBlock)]
+    return own + [each for tile in document.front.tiles for each in tile.sentences]
+
+
+def tile(document: PrintedReport, title: str) -> str:
+    (one,) = (each for each in document.front.tiles if each.title == title)
+    return " ".join(
+        f"{each.mark}: {''.join(piece.text for piece in each.pieces)}" for each in one.sentences
+    )
+
+
+def test_every_function_of_the_map_says_what_its_facts_rest_on() -> None:
+    assert {*DESCRIBE, *NARRATE} <= BASES.keys()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_link_leads_to_a_record_of_the_report(bundle: EvidenceBundle, profile: str) -> None:
+    document = printed(profiled(bundle, profile), bundle)  # type: ignore[arg-type]
+    known = {each.anchor for each in document.records} | {"commits"}
+
+    linked = {anchor for each in sentences(document) for anchor in each.anchors}
+    linked |= {p.anchor for each in sentences(document) for p in each.pieces if p.anchor}
+    for each in blocks(document):
+        if isinstance(each, TableBlock):
+            linked |= {p.anchor for row in each.rows for cell in row for p in cell if p.anchor}
+
+    assert len(linked) > 10
+    assert linked <= known
+
+
+def test_every_sentence_that_is_verified_observed_or_declared_leads_to_a_record(
+    document: PrintedReport,
+) -> None:
+    for each in sentences(document):
+        if each.mark in ("verified", "observed", "declared"):
+            assert each.anchors or any(piece.anchor for piece in each.pieces), each
+
+
+def test_every_table_stands_once(document: PrintedReport) -> None:
+    tables = Counter(
+        (each.heads, each.rows) for each in blocks(document) if isinstance(each, TableBlock)
+    )
+
+    assert len(tables) > 15
+    assert [rows for (_, rows), count in tables.items() if count > 1 and rows] == []
+
+
+def test_a_short_digest_keeps_the_full_one(document: PrintedReport) -> None:
+    digests = [p for each in sentences(document) for p in each.pieces if p.kind == "digest"]
+
+    assert digests
+    for piece in digests:
+        assert len(piece.text) in (12, 19) and piece.full.startswith(piece.text)
+
+
+def test_sentences_end_at_a_full_stop_before_a_capital() -> None:
+    text = "Version 1.2.3 of x.y holds. It has 0.5. The rest, e.g. that one, is open"
+
+    assert split_sentences(text) == (
+        "Version 1.2.3 of x.y holds.",
+        "It has 0.5.",
+        "The rest, e.g. that one, is open",
+    )
+
+
+def test_page_one_has_only_what_the_tier_asks_for(tmp_path: object, release: Made) -> None:
+    def asked(tier: str) -> tuple[str, int]:
+        texts = {**documents(), "goldenpath.toml": f'tier = "{tier}"\n'.encode()}
+        made = make_release(tmp_path / tier, texts, run_of(texts))  # type: ignore[operator]
+        front = of(bundle_of(made)).front
+        return front.gaps[1].title, front.not_asked
+
+    low, high = asked("low"), asked("high")
+
+    assert "asked for by the tier low" in low[0] and low[1] > 0
+    assert "asked for by the tier high" in high[0] and high[1] == 0
+    assert int(low[0].rpartition(": ")[2]) < int(high[0].rpartition(": ")[2])
+
+
+def test_a_release_without_a_tier_is_asked_for_everything(document: PrintedReport) -> None:
+    assert "no tier is declared" in document.front.gaps[1].title
+    assert document.front.not_asked == 0
+
+
+def test_page_one_names_an_open_finding_until_it_is_closed(bundle: EvidenceBundle) -> None:
+    digest = bundle.digest.text
+    alarm = Event(
+        "2026-11-22T13:30:00.000000Z", "drift.alarm", "system", "prod", "credit", digest,
+        details={"finding": "drift-1", "sentence": "age moved", "feature": "age"},
+    )  # fmt: skip
+    closed = Event(
+        "2026-11-22T13:40:00.000000Z", "drift.closed", "manager", "prod", "credit", digest,
+        details={"finding": "drift-1"},
+    )  # fmt: skip
+    other = replace(closed, details={"finding": "drift-2"})
+
+    opened = of(replace(bundle, events=(*bundle.events, alarm, other)))
+    ended = of(replace(bundle, events=(*bundle.events, alarm, closed)))
+
+    assert "Age moved, in prod since" in tile(opened, "Open findings")
+    assert "1 drift finding is open" in tile(opened, "Open findings")
+    assert "0 drift findings are open" in tile(ended, "Open findings")
+
+
+def test_page_one_names_the_last_incident(bundle: EvidenceBundle) -> None:
+    opened = Event(
+        "2026-11-22T13:30:00.000000Z", "incident.opened", "manager",
+        details={"incident": "incident-1", "statement": '{"text":"wrong answers"}'},
+    )  # fmt: skip
+    closed = Event(
+        "2026-11-22T13:50:00.000000Z", "incident.closed", "manager",
+        details={"incident": "incident-1", "statement": "{}"},
+    )  # fmt: skip
+
+    assert "No incident was opened" in tile(of(bundle), "Last incident")
+    with_one = of(replace(bundle, events=(*bundle.events, opened)))
+    assert "Wrong answers" in tile(with_one, "Last incident")
+    assert "still open" in tile(with_one, "Last incident")
+    with_both = of(replace(bundle, events=(*bundle.events, opened, closed)))
+    assert "closed at 2026-11-22T13:50:00Z" in tile(with_both, "Last incident")
+
+
+@pytest.mark.parametrize("standing", ["damaged", "gone", "never begun"])
+def test_a_log_that_is_not_whole_makes_nothing_look_better(
+    bundle: EvidenceBundle, standing: str
+) -> None:
+    faults = () if standing == "never begun" else ("line 3 was altered",)
+    state = LogState(standing, faults)  # type: ignore[arg-type]
+    lossy = of(replace(bundle, events=(), logs=LogStates(state, bundle.logs.predictions)))
+
+    for title in ("Open findings", "Last incident"):
+        assert "observed" not in tile(lossy, title)
+        assert "Not known" in tile(lossy, title)
+    against = lossy.front.gaps[0]
+    assert any("line 3 was altered" in each.why for each in against.lines) is bool(faults)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_contradiction_stands_on_page_one_of_every_profile(
+    bundle: EvidenceBundle, profile: str
+) -> None:
+    document = printed(profiled(bundle, profile), bundle)  # type: ignore[arg-type]
+
+    assert any("first put into service" in each.why for each in document.front.gaps[0].lines)
