@@ -37,7 +37,7 @@ from goldenpath.errors import REFUSED, InvalidInput, NotFound, Stalled
 from goldenpath.observe.drift.findings import DriftFinding, save
 from goldenpath.oci.descriptor import IMAGE_MANIFEST, Descriptor
 from goldenpath.promote.gates.admission_policy import release_policy
-from goldenpath.promote.platform.platform import BreakGlassRules
+from goldenpath.promote.platform.break_glass import BreakGlassRules
 from goldenpath.release.artifact.unpack import read_image
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.sshsig import SshKey

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.gitops_access import gitops as gitops
     from goldenpath.compose.gitops_access import identity as identity
     from goldenpath.compose.gitops_access import last_names as last_names
+    from goldenpath.compose.gitops_access import monitors_of as monitors_of
     from goldenpath.compose.gitops_access import name_refusal as name_refusal
     from goldenpath.compose.gitops_access import person as person
     from goldenpath.compose.gitops_access import platform_store as platform_store
@@ -160,6 +161,7 @@ _PARTS = {
         "statement_times",
         "identity",
         "last_names",
+        "monitors_of",
         "name_refusal",
         "person",
         "platform_store",

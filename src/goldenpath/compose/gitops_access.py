@@ -45,6 +45,7 @@ from goldenpath.settings import (
 if TYPE_CHECKING:
     from goldenpath.deploy.reconcile.gitops_source import GitSource
     from goldenpath.promote.forge.pull_request import Forge
+    from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader, MonitorView
     from goldenpath.release.attest.policy import Verified
 
 _COMMIT = re.compile(r"[a-f0-9]{40}([a-f0-9]{24})?")
@@ -214,6 +215,17 @@ def forge(platform: Platform) -> "Forge | None":
     authorities = os.environ.get(CA_VARIABLE)
     ca_file = Path(authorities) if authorities else None
     return open_forge(platform.forge, token, ca_file, environment=os.environ)
+
+
+def monitors_of(home: Home) -> "MonitorReader":
+    """Return what reads the findings of this machine's monitors, for the gate `findings`."""
+
+    def read(platform: Platform, model: str) -> "MonitorView":
+        from goldenpath.audit.health.monitor_evidence import monitor_view
+
+        return monitor_view(home, platform, model)
+
+    return read
 
 
 def platform_store(home: Home) -> Store:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from goldenpath.compose.gitops_access import forge, gitops, trusted
+from goldenpath.compose.gitops_access import forge, gitops, monitors_of, trusted
 from goldenpath.compose.process_context import commit_events, now
 from goldenpath.compose.stores import store_of
 from goldenpath.errors import Unavailable
@@ -130,4 +130,13 @@ def _workspace(
 
         return remote_clock(repository.url, os.environ)
 
-    return Workspace(repository, home.trust, opened, acting, now, pull_requests, other_clock)
+    return Workspace(
+        repository,
+        home.trust,
+        opened,
+        acting,
+        now,
+        pull_requests,
+        other_clock,
+        monitors_of(home),
+    )

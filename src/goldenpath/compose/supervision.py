@@ -13,7 +13,7 @@ from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
 from goldenpath.compose.audits.advisory_job import AdvisoryWatch
-from goldenpath.compose.gitops_access import forge, git_source, gitops, seen
+from goldenpath.compose.gitops_access import forge, git_source, gitops, monitors_of, seen
 from goldenpath.compose.inventory_watch import InventoryWatch
 from goldenpath.compose.listeners import inner_socket, listener_settings
 from goldenpath.compose.process_context import commit_events, event_log, now, uv
@@ -88,7 +88,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
         machine = Machine(
             settings,
             source,
-            ReleaseAdmission(lambda platform: store_of(home, platform), history),
+            ReleaseAdmission(lambda platform: store_of(home, platform), history, monitors_of(home)),
             say=say,
             now=now,
             record=lambda what, commit: log.append(event_of(what, now(), commit)),

@@ -8,8 +8,8 @@ from goldenpath.digest import Digest
 from goldenpath.promote.acts.scene import ReleaseScene, StageScene, TrustScene
 from goldenpath.promote.gates.gate import Evidence
 from goldenpath.promote.manifests.desired import Deployment, Placement, Rollout, Slot, slot_name
-from goldenpath.promote.platform.break_glass import BreakGlass
-from goldenpath.promote.platform.platform import FILE, BreakGlassRules, Platform, Stage
+from goldenpath.promote.platform.break_glass import BreakGlass, BreakGlassRules
+from goldenpath.promote.platform.platform import FILE, Platform, Stage
 from goldenpath.release.attest.policy import Finding, Person, SignedStatement, Verified
 from goldenpath.release.attest.statement import Statement
 from tests.promote.example import line, platform

@@ -25,9 +25,8 @@ from goldenpath.promote.manifests.deployment_files import release_path
 from goldenpath.promote.manifests.desired import Mark, Restrictions
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.manifests.restrictions import marks
-from goldenpath.promote.platform.break_glass import BreakGlass
+from goldenpath.promote.platform.break_glass import BreakGlass, BreakGlassRules
 from goldenpath.promote.platform.platform import (
-    BreakGlassRules,
     Freeze,
     Platform,
     Stage,

@@ -26,8 +26,8 @@ from goldenpath.attacks.holders.given_judgements import DAY, ENGINEER, HOUR, NOW
 from goldenpath.promote.manifests.desired import Placement
 from goldenpath.promote.manifests.placement import render_placement
 from goldenpath.promote.manifests.restrictions import Files, Step, refusal
-from goldenpath.promote.platform.break_glass import BreakGlass
-from goldenpath.promote.platform.platform import BreakGlassRules, Freeze, Stage
+from goldenpath.promote.platform.break_glass import BreakGlass, BreakGlassRules
+from goldenpath.promote.platform.platform import Freeze, Stage
 from goldenpath.promote.repository.first_seen import Sighting
 
 FREEZES, HOLDS, GLASS = CONTROLS = ("freezes", "holds", "rules of break-glass")

@@ -11,6 +11,7 @@ import msgspec
 
 from goldenpath.audit.alarms.notice import TITLES, Notice, notice_text
 from goldenpath.parsers.shown_text import one_line
+from goldenpath.promote.platform.alarm_rules import severity
 from goldenpath.times import timestamp
 
 PATH = "/api/v2/alerts"
@@ -23,7 +24,6 @@ _NAMES = {
     "refused": "ModelRequestsRefused",
     "unobserved": "ModelNotObserved",
 }
-_CRITICAL = frozenset({"unobserved", "glass", "overdue"})
 
 
 def alerts_body(notices: Sequence[Notice], now: datetime) -> bytes:
@@ -35,7 +35,7 @@ def _alert(notice: Notice, now: datetime) -> dict[str, object]:
     end = timestamp(now + LASTS) if notice.state == "open" else notice.ended_at or timestamp(now)
     labels = {
         "alertname": _NAMES.get(notice.kind, "PlatformAlarm"),
-        "severity": "critical" if notice.kind in _CRITICAL else "warning",
+        "severity": severity(notice.kind),
         "service_name": notice.model,
         "deployment_environment_name": notice.stage,
         "oci_manifest_digest": notice.release,

@@ -31,7 +31,9 @@ from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.entry_rules import EntryRules, entry_rules
 from goldenpath.promote.gates.follower_verdict import EntryFacts
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
 from goldenpath.promote.manifests.desired import Deployment, StageEntry
+from goldenpath.promote.platform.alarm_rules import FINDINGS_GATE
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.workspace.entry_reader import EntryReader, PartsMemory
@@ -87,8 +89,14 @@ class ReleaseAdmission:
     The bytes behind a digest cannot change, so it is remembered which releases were read whole.
     """
 
-    def __init__(self, open_store: Callable[[Platform], Store], history: StageHistory) -> None:
+    def __init__(
+        self,
+        open_store: Callable[[Platform], Store],
+        history: StageHistory,
+        monitored: MonitorReader | None = None,
+    ) -> None:
         self._open_store = open_store
+        self._monitored = monitored
         self._history = history
         self._memory = PartsMemory()
         self._layout: tuple[Platform, LayoutStore] | None = None
@@ -197,20 +205,29 @@ class ReleaseAdmission:
         future = reading.facts.get(key)
         if future is None:
             future = reading.facts[key] = Future()
-            self._enqueue(future, lambda: self._read_facts(reading, entered.entries, question))
+            self._enqueue(future, lambda: self._read_facts(reading, entered, deployment, question))
         self._wait(future, question.at, f"{reading.digest.short} is being judged by the gates")
         return future.result()
 
     def _read_facts(
-        self, reading: _Reading, entries: tuple[StageEntry, ...], question: AdmissionQuestion
+        self,
+        reading: _Reading,
+        entered: _Entered,
+        deployment: Deployment,
+        question: AdmissionQuestion,
     ) -> tuple[EntryFacts, ...]:
         platform = reading.rules.today
         store = self._store(platform)
         if isinstance(store, CachingStore) and not reading.everywhere:
             store = store.cache
         policy, seen = release_policy(reading.rules.then), self._seen(platform, question)
-        reader = EntryReader(store, policy, platform.people, question.at, self._memory, seen=seen)
-        return reader.facts(reading.found.result().then, entries)
+        monitored = None
+        if (read := self._monitored) is not None and _asks_monitors(entered, deployment.stage):
+            monitored = lambda: read(platform, deployment.model)  # noqa: E731
+        reader = EntryReader(
+            store, policy, platform.people, question.at, self._memory, seen, monitored
+        )
+        return reader.facts(reading.found.result().then, entered.entries)
 
     def _wait(self, future: "Future[AnyT]", at: datetime, doing: str) -> None:
         """Wait as long as this step of the loop has time left. Raises `Underway` after that."""
@@ -296,6 +313,12 @@ class ReleaseAdmission:
         if isinstance(store, LayoutStore):
             self._layout = (platform, store)
         return store
+
+
+def _asks_monitors(entered: _Entered, name: str) -> bool:
+    """Whether the gate `findings` is asked, by the rules of the entry or by those of today."""
+    stages = (entered.rules.then.stage(name), entered.rules.today.stage(name))
+    return any(stage is not None and FINDINGS_GATE in stage.gates for stage in stages)
 
 
 def _statements(reading: _Reading, workers: int = 1) -> Reading:

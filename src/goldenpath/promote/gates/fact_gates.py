@@ -24,6 +24,7 @@ from goldenpath.promote.gates.measured import (
     threshold_order,
     thresholds,
 )
+from goldenpath.promote.gates.monitoring.findings_gate import OpenFindings
 from goldenpath.promote.gates.signed_facts import signed_facts
 from goldenpath.promote.platform.build_rules import build_faults
 from goldenpath.promote.platform.platform import Stage
@@ -293,6 +294,7 @@ GATES: tuple[Gate, ...] = (
     Schema(),
     Measured("champion", champion),
     StageBefore(),
+    OpenFindings(),
     Approvals(),
 )
 """Every built-in gate; a stage names those that it asks."""

@@ -18,8 +18,11 @@ from goldenpath.project.spec import Contract
 from goldenpath.promote.gates.fact_gates import GATES
 from goldenpath.promote.gates.gate import Evidence, Gate, Live, judge_all
 from goldenpath.promote.gates.installed_gate import Installed, is_installed
+from goldenpath.promote.gates.monitoring.findings_gate import MonitoredReleases, monitoring_gap
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorView
 from goldenpath.promote.gates.written_gates import Written, written_gates
 from goldenpath.promote.manifests.desired import StageEntry
+from goldenpath.promote.platform.alarm_rules import FINDINGS_GATE
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import APPROVAL, member
@@ -42,6 +45,8 @@ class EntryFacts:
     rows: "Rows | None" = None
     unread: str = ""
     """Why the release that the stage ran before could not be read; empty if it could."""
+    monitored: MonitorView | None = None
+    """What the monitors of this machine know about the model; None if it has none."""
 
 
 def all_gates(platform: Platform) -> tuple[Gate, ...]:
@@ -75,9 +80,10 @@ def rejudged(
         actor="",
         platform=platform,
         rows=facts.rows,
+        monitored=facts.monitored,
     )
     gates = all_gates(platform)
-    unknown = dict(_unknown(facts, gates, stage))
+    unknown = dict(_unknown(facts, gates, stage, verified.subject))
     # Every finding would be about another model's rules.
     if facts.contract.name != model:
         return (_other_model(facts.contract.name, model),)
@@ -117,13 +123,21 @@ def _other_model(name: str, model: str) -> Finding:
     return Finding("model", "fail", message, f"promote it as {name}")
 
 
-def _unknown(facts: EntryFacts, gates: Sequence[Gate], stage: Stage) -> Mapping[str, str]:
+def _unknown(
+    facts: EntryFacts, gates: Sequence[Gate], stage: Stage, digest: Digest
+) -> Mapping[str, str]:
     """Return the gates whose facts cannot be read here, by name, with the reason."""
     unknown = {
         each.name: f"{each.named.object} is not installed here"
         for each in gates
         if isinstance(each, Installed) and not is_installed(each.named)
     }
+    entry = facts.entry
+    asked = MonitoredReleases.of(stage, entry.live, digest, entry.before_since)
+    gap = monitoring_gap(facts.monitored, asked)
+    # The findings of a release that cannot be read would be compared with none.
+    if gap := gap or facts.unread:
+        unknown[FINDINGS_GATE] = gap
     if facts.unread:
         comparing = [each.name for each in gates if _compares(each)]
         unknown |= {name: facts.unread for name in (*_OF_LIVE, *comparing) if name not in unknown}

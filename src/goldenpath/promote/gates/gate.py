@@ -14,6 +14,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.project.spec import Contract
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorView
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, Verified
@@ -59,6 +60,8 @@ class Evidence:
     platform: Platform
     rows: "Rows | None" = None
     """The rows that the release was evaluated on; None if they are not available."""
+    monitored: MonitorView | None = None
+    """What the monitors know about the model; None if it was not read, as most stages ask not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""Where the alarms of a stage go, and who answers for a model: `[[stage.alarm]]` and `[[owner]]`.
+"""Alarms: where they go, who answers for them, and which findings keep releases out of a stage.
+
+These are `[[stage.alarm]]`, `[[owner]]` and `[stage.findings]`.
 
 An alarm names releases, features and people, so each address is a matter of trust: it stands in
 `platform.toml`, which only a signed commit changes. Secrets never stand there; they are files of
@@ -89,6 +91,80 @@ class ModelOwner(msgspec.Struct, frozen=True):
     """The address of the page that says what to do."""
     findings_within: timedelta = timedelta(0)
     """How long a finding may stay open; 0 means that no limit is set."""
+
+
+FINDINGS_GATE = "findings"
+"""The gate that asks for open findings. No stage has it that does not name it."""
+FINDING_KINDS = ("shift", "new code", "missing", "refused", "unobserved")
+SEVERITIES = ("critical", "warning")
+CRITICAL_KINDS = frozenset({"unobserved", "glass", "overdue", "review"})
+"""Kinds of alarms that nothing else would notice; every other kind is a warning."""
+FINDINGS_OF = ("live", "release")
+
+
+def severity(kind: str) -> str:
+    """Return the severity of an alarm of a kind: `critical` or `warning`."""
+    return "critical" if kind in CRITICAL_KINDS else "warning"
+
+
+class FindingRules(msgspec.Struct, frozen=True):
+    """Which open findings close the gate `findings` of a stage."""
+
+    kinds: tuple[str, ...] = FINDING_KINDS
+    severities: tuple[str, ...] = SEVERITIES
+    of: tuple[str, ...] = FINDINGS_OF
+    """Whose: those of the live release of the stage, and of the release that wants to enter."""
+    older_than: timedelta = timedelta(0)
+    """Only findings that are open for so long."""
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """The kinds of findings that count."""
+        return tuple(kind for kind in self.kinds if severity(kind) in self.severities)
+
+    def covers(self, kind: str) -> bool:
+        """Whether a finding of this kind counts. One of an unknown kind does."""
+        return kind in self.blocking or kind not in FINDING_KINDS
+
+
+EVERY_FINDING = FindingRules()
+
+
+def read_finding_rules(table: Table) -> FindingRules:
+    """Read the `[stage.findings]` of a stage, if there is one. Faults are added to the table."""
+    if not table.has("findings"):
+        return EVERY_FINDING
+    section = table.table("findings")
+    rules = FindingRules(
+        _some_of(section, "kinds", FINDING_KINDS),
+        _some_of(section, "severities", SEVERITIES),
+        _some_of(section, "of", FINDINGS_OF),
+        section.duration("older-than"),
+    )
+    if not rules.blocking:
+        section.fault("kinds", "a kind of one of the severities", ", ".join(rules.kinds))
+    section.end()
+    return rules
+
+
+def finding_rule_lines(rules: FindingRules) -> Iterator[str]:
+    """Yield the TOML lines of the rules that differ from the defaults."""
+    if rules == EVERY_FINDING:
+        return
+    yield from ("", "[stage.findings]", f"kinds = {listed(rules.kinds)}")
+    yield f"severities = {listed(rules.severities)}"
+    yield f"of = {listed(rules.of)}"
+    yield f"older-than = {quoted(duration_text(rules.older_than))}"
+
+
+def _some_of(table: Table, key: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    if not table.has(key):
+        return known
+    values = table.texts(key)
+    # An empty list would be a gate that nothing can close.
+    if not values or not set(values) <= set(known):
+        table.fault(key, f"some of {', '.join(known)}", ", ".join(values))
+    return values
 
 
 def owner_of(owners: Sequence[ModelOwner], model: str) -> ModelOwner | None:

@@ -4,23 +4,39 @@ Break-glass overrules missing approvals and a freeze. It never overrules evidenc
 visible in every report until the second person has approved.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.toml_text import listed, quoted
+from goldenpath.promote.platform.toml_table import Table, duration_text
 from goldenpath.release.attest.policy import Finding, Person
 from goldenpath.release.attest.statement import render_time
-
-if TYPE_CHECKING:
-    # Importing `platform` loads the CEL engine, which readers of desired state do not need.
-    from goldenpath.promote.platform.platform import BreakGlassRules, Stage
 
 OVERRULED = ("approvals", "freeze")
 """Findings that break-glass waives."""
 MIN_REASON = 10
 """A reason has at least so many characters."""
+
+
+LONGEST_BREAK_GLASS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassRules:
+    """How a release may enter a stage in an emergency, before all approvals are given."""
+
+    within: timedelta
+    """The time within which a second person must approve."""
+    approvals: int = 0
+    """How many approvals are still needed beforehand."""
+    roles: tuple[str, ...] = ()
+    """Roles that may use break-glass; empty allows every listed person."""
+    overdue: Literal["alarm", "hold"] = "hold"
+    """What happens after the deadline: an alarm, or an alarm and a hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,22 @@ class BreakGlass:
         }
 
 
-def break_glass_rules(stage: "Stage") -> "BreakGlassRules":
+class EmergencyStage(Protocol):
+    """A stage, as far as break-glass is concerned.
+
+    Importing `platform` loads the CEL engine, which readers of desired state do not need.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def break_glass(self) -> BreakGlassRules | None:
+        """Its rules; None if break-glass is not allowed."""
+
+
+def break_glass_rules(stage: EmergencyStage) -> BreakGlassRules:
     """Return the break-glass rules of the stage. Raises `InvalidInput` if it has none."""
     if stage.break_glass is None:
         raise InvalidInput(
@@ -65,12 +96,14 @@ def break_glass_rules(stage: "Stage") -> "BreakGlassRules":
     return stage.break_glass
 
 
-def may_use_break_glass(person: Person, rule: "BreakGlassRules") -> bool:
+def may_use_break_glass(person: Person, rule: BreakGlassRules) -> bool:
     """Whether the person has a role that may use break-glass."""
     return not rule.roles or bool(set(person.roles) & set(rule.roles))
 
 
-def break_glass_record(stage: "Stage", person: Person, reason: str, now: datetime) -> BreakGlass:
+def break_glass_record(
+    stage: EmergencyStage, person: Person, reason: str, now: datetime
+) -> BreakGlass:
     """Return the record that begins at `now`. Raises `InvalidInput` if this person may not."""
     rule = break_glass_rules(stage)
     if not may_use_break_glass(person, rule):
@@ -89,7 +122,7 @@ def break_glass_record(stage: "Stage", person: Person, reason: str, now: datetim
 
 
 def overrule(
-    findings: tuple[Finding, ...], break_glass: BreakGlass, counted: int, rule: "BreakGlassRules"
+    findings: tuple[Finding, ...], break_glass: BreakGlass, counted: int, rule: BreakGlassRules
 ) -> tuple[Finding, ...]:
     """Return the findings, with missing approvals and a freeze waived by break-glass.
 
@@ -110,3 +143,24 @@ def overrule(
         else each
         for each in findings
     )
+
+
+def read_break_glass(table: Table) -> BreakGlassRules:
+    """Read the `[stage.break-glass]` of a stage. Faults are added to the table."""
+    within, overdue = table.duration("within"), table.text("overdue", "hold")
+    if not timedelta(0) < within <= LONGEST_BREAK_GLASS:
+        table.fault("within", "a time of at most 7 days", duration_text(within))
+    if overdue not in ("alarm", "hold"):
+        table.fault("overdue", "alarm or hold", overdue)
+    approvals, roles = table.count("approvals", 0), table.texts("roles")
+    table.end()
+    return BreakGlassRules(within, approvals, roles, "alarm" if overdue == "alarm" else "hold")
+
+
+def break_glass_lines(rules: BreakGlassRules | None) -> Iterator[str]:
+    """Yield the TOML lines of the rules; none if break-glass is not allowed."""
+    if rules is None:
+        return
+    yield from ("", "[stage.break-glass]", f"within = {quoted(duration_text(rules.within))}")
+    yield from (f"approvals = {rules.approvals}", f"roles = {listed(rules.roles)}")
+    yield f"overdue = {quoted(rules.overdue)}"

@@ -11,12 +11,22 @@ from typing import Literal
 
 from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.alarm_rules import (
+    EVERY_FINDING,
+    FINDINGS_GATE,
     AlarmChannel,
+    FindingRules,
     ModelOwner,
     channel_lines,
+    finding_rule_lines,
     owner_lines,
     read_channels,
+    read_finding_rules,
     read_owner,
+)
+from goldenpath.promote.platform.break_glass import (
+    BreakGlassRules,
+    break_glass_lines,
+    read_break_glass,
 )
 from goldenpath.promote.platform.build_rules import (
     ANY_BUILD,
@@ -90,9 +100,10 @@ GATES = (
     "stage-before",
     "approvals",
 )
-"""Every gate that a stage may name, in the order of judging."""
+"""The gates of a new platform's last stage, in the order of judging."""
 
-LONGEST_BREAK_GLASS = timedelta(days=7)
+EVERY_GATE = (*GATES[:-1], FINDINGS_GATE, GATES[-1])
+"""Every gate that a stage may name, in the order of judging."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 
@@ -104,20 +115,6 @@ class Freeze:
     start: datetime
     end: datetime
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlassRules:
-    """How a release may enter a stage in an emergency, before all approvals are given."""
-
-    within: timedelta
-    """The time within which a second person must approve."""
-    approvals: int = 0
-    """How many approvals are still needed beforehand."""
-    roles: tuple[str, ...] = ()
-    """Roles that may use break-glass; empty allows every listed person."""
-    overdue: Literal["alarm", "hold"] = "hold"
-    """What happens after the deadline: an alarm, or an alarm and a hold."""
 
 
 CanaryRefusals = Literal["canary", "stable"]
@@ -151,6 +148,8 @@ class Stage:
     """Whether the build must have trained the model itself. None: in the last stage it must."""
     change_id: bool = False
     """Whether a release enters only with the trailer `Change: ID` of a change of the bank."""
+    findings: FindingRules = EVERY_FINDING
+    """Which open findings close the gate `findings`."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -256,8 +255,10 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         demands=read_demands(table),
         two_people=table.flag("two-people"),
         refused_licences=table.texts("refused-licences"),
-        expressions=tuple(read_expression(t, own, GATES) for t in gates if not t.has("object")),
-        named_gates=tuple(read_named(t, own, GATES) for t in gates if t.has("object")),
+        expressions=tuple(
+            read_expression(t, own, EVERY_GATE) for t in gates if not t.has("object")
+        ),
+        named_gates=tuple(read_named(t, own, EVERY_GATE) for t in gates if t.has("object")),
         data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
         build=read_build_rules(table.table("build")) if table.has("build") else ANY_BUILD,
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
@@ -278,6 +279,7 @@ def render_platform(platform: Platform) -> bytes:
 
 
 def _stage(table: Table, names: set[str]) -> Stage:
+    glass = read_break_glass(table.table("break-glass")) if table.has("break-glass") else None
     refusals = table.choice("canary-refusals", ("canary", "stable"))
     training = table.choice("training", ("observed", "any")) if table.has("training") else None
     outage = table.choice("stable-outage", ("canary", "refuse"))
@@ -288,14 +290,17 @@ def _stage(table: Table, names: set[str]) -> Stage:
         approver_roles=table.texts("approver-roles"),
         soak=table.duration("soak"),
         freezes=tuple(filter(None, map(_freeze, table.tables("freeze")))),
-        break_glass=_break_glass(table.table("break-glass")) if table.has("break-glass") else None,
+        break_glass=glass,
         log=read_log_rules(table.table("log")) if table.has("log") else NO_LOG_RULES,
         canary_refusals="stable" if refusals == "stable" else "canary",
         stable_outage="refuse" if outage == "refuse" else "canary",
         alarms=read_channels(table.tables("alarm")),
         training=None if training is None else "any" if training == "any" else "observed",
         change_id=table.flag("change-id"),
+        findings=read_finding_rules(table),
     )
+    if stage.findings != EVERY_FINDING and FINDINGS_GATE not in stage.gates:
+        table.fault("gates", f"{FINDINGS_GATE} among them, since [stage.findings] is set", "none")
     table.end()
     return stage
 
@@ -307,17 +312,6 @@ def _freeze(table: Table) -> Freeze | None:
         table.fault("until", "a time after from", end)
         return None
     return Freeze(start, end, reason)
-
-
-def _break_glass(table: Table) -> BreakGlassRules:
-    within, overdue = table.duration("within"), table.text("overdue", "hold")
-    if not timedelta(0) < within <= LONGEST_BREAK_GLASS:
-        table.fault("within", "a time of at most 7 days", duration_text(within))
-    if overdue not in ("alarm", "hold"):
-        table.fault("overdue", "alarm or hold", overdue)
-    approvals, roles = table.count("approvals", 0), table.texts("roles")
-    table.end()
-    return BreakGlassRules(within, approvals, roles, "alarm" if overdue == "alarm" else "hold")
 
 
 def _check_whole(platform: Platform, table: Table) -> None:
@@ -338,8 +332,8 @@ def _check_gates(platform: Platform, table: Table) -> None:
                 table.faults.append(f"gate {own.name}: {name!r} is not a stage")
     for stage in platform.stages:
         for gate in stage.gates:
-            if gate not in GATES:
-                known = ", ".join(GATES)
+            if gate not in EVERY_GATE:
+                known = ", ".join(EVERY_GATE)
                 table.faults.append(
                     f"stage {stage.name}: {gate!r} is not a gate, expected one of {known}"
                 )
@@ -390,9 +384,7 @@ def _stage_lines(stage: Stage) -> Iterator[str]:
     for freeze in stage.freezes:
         yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
         yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
-    if (rules := stage.break_glass) is not None:
-        yield from ("", "[stage.break-glass]", f"within = {quoted(duration_text(rules.within))}")
-        yield from (f"approvals = {rules.approvals}", f"roles = {listed(rules.roles)}")
-        yield f"overdue = {quoted(rules.overdue)}"
+    yield from break_glass_lines(stage.break_glass)
+    yield from finding_rule_lines(stage.findings)
     yield from log_lines(stage.log)
     yield from channel_lines(stage.alarms)

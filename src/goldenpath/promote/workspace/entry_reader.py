@@ -1,8 +1,8 @@
 """Reads what a follower needs to judge the gates again: parts of releases, by their digests."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from goldenpath.digest import Digest
@@ -10,6 +10,7 @@ from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.oci.store import Store
 from goldenpath.promote.gates.follower_verdict import EntryFacts, known_at
 from goldenpath.promote.gates.gate import Live
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorView
 from goldenpath.promote.manifests.desired import StageEntry
 from goldenpath.promote.workspace.release_reader import ReleaseParts, read_parts, read_rows
 from goldenpath.release.attest.policy import Person, Policy, Verified
@@ -48,6 +49,8 @@ class EntryReader:
     memory: PartsMemory = field(default_factory=PartsMemory)
     seen: Mapping[Digest, datetime] | None = None
     """When statements were there at the latest; None if no key has ended."""
+    monitored: Callable[[], MonitorView] | None = None
+    """Reads what the monitors know about the model; None if no gate asks, or there are none."""
 
     def facts(self, verified: Verified, entries: Sequence[StageEntry]) -> tuple[EntryFacts, ...]:
         """Return what the gates ask about each entry of a release.
@@ -57,7 +60,11 @@ class EntryReader:
         if not entries:
             return ()
         parts = self.memory.read(self.store, verified.subject)
-        return tuple(self._entry(verified, parts, each) for each in entries)
+        found = tuple(self._entry(verified, parts, each) for each in entries)
+        if self.monitored is None:
+            return found
+        view = self.monitored()
+        return tuple(replace(each, monitored=view) for each in found)
 
     def _entry(self, verified: Verified, parts: ReleaseParts, entry: StageEntry) -> EntryFacts:
         if entry.live is None:

@@ -20,6 +20,7 @@ from goldenpath.promote.acts.scene import (
 )
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.gate import Evidence, Live
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
 from goldenpath.promote.manifests.deployment_files import (
     deployment_folder,
     parse_deployments,
@@ -28,6 +29,7 @@ from goldenpath.promote.manifests.deployment_files import (
 from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files
+from goldenpath.promote.platform.alarm_rules import FINDINGS_GATE
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
@@ -53,6 +55,8 @@ class Viewpoint:
     now: datetime
     seen: Callable[[Commit], datetime] = lambda commit: commit.time
     """Returns when a commit came, which counts for the soak."""
+    monitored: MonitorReader | None = None
+    """Reads what the monitors know about a model; None where no monitor's records are."""
 
 
 def deployment_of(
@@ -126,7 +130,7 @@ def read_release(
     """
     repository, platform, now = workspace.repository, trusted.platform, workspace.clock()
     person = require_listed(workspace.acting, platform, now)
-    view = Viewpoint(repository, trusted, workspace.store, now, workspace.seen)
+    view = Viewpoint(repository, trusted, workspace.store, now, workspace.seen, workspace.monitored)
     evidence = read_evidence(view, digest, stage, person.name if promotes else "")
     scene = _with_files(
         repository,
@@ -151,6 +155,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
     model = opened.contract.name
     current = deployment_of(view.repository, view.trusted, stage.name, model)
     before = platform.before(stage)
+    asks = FINDINGS_GATE in stage.gates and view.monitored is not None
     return Evidence(
         digest=digest,
         model=model,
@@ -162,6 +167,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
         actor=actor,
         platform=platform,
         rows=None if current is None else read_rows(store, verified, opened.contract),
+        monitored=view.monitored(platform, model) if asks and view.monitored else None,
     )
 
 

@@ -24,6 +24,7 @@ from goldenpath.promote.acts.intents import (
 )
 from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.gates.gate import Decision
+from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.commit import Commit, parse_commit, parse_trailers
@@ -59,6 +60,8 @@ class Workspace:
     """Where pull requests are opened; None if the platform has no forge."""
     other_clock: Callable[[], OtherClock | None] = nobody_else
     """Asks the clock of the repository's server; None if it has none that can be asked."""
+    monitored: MonitorReader | None = None
+    """Reads what the monitors of this machine know; None if it has none."""
 
     @property
     def store(self) -> Store:
