@@ -33,6 +33,12 @@ GITOPS_VARIABLE = "GOLDENPATH_GITOPS"
 TRUST_VARIABLE = "GOLDENPATH_TRUST"
 """First commit of the gitops repository. A new machine trusts the repository by it."""
 
+STAMP_URL_VARIABLE = "GOLDENPATH_TIMESTAMP_URL"
+"""Address of a time-stamping authority (RFC 3161) for heads of the logs; else they have none."""
+
+STAMP_CERTIFICATE_VARIABLE = "GOLDENPATH_TIMESTAMP_CERTIFICATE"
+"""PEM file of the authority's certificate, and of those that signed it; else no stamp counts."""
+
 PASSPHRASE_VARIABLE = "GOLDENPATH_KEY_PASSPHRASE"
 """Passphrase of an encrypted signing key."""
 

@@ -1,21 +1,42 @@
 """What others hold about the logs of this machine, and how this machine gets it held."""
 
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from goldenpath.audit.anchors.anchors_branch import read_anchors
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
+from goldenpath.audit.anchors.stamping import TimeStamper
+from goldenpath.audit.anchors.time_stamp import pinned_certificate
 from goldenpath.audit.anchors.witness_writer import WitnessWriter
 from goldenpath.compose.gitops_access import anchors_repository, gitops, trusted
 from goldenpath.compose.process_context import now
-from goldenpath.errors import GoldenPathError, NotFound, Unavailable, VerificationError
+from goldenpath.errors import (
+    GoldenPathError,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+    VerificationError,
+)
 from goldenpath.home import Home
+from goldenpath.http.posting import Poster
+from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import last_trusted
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
+from goldenpath.settings import (
+    CA_VARIABLE,
+    STAMP_CERTIFICATE_VARIABLE,
+    STAMP_URL_VARIABLE,
+    proxy_environment,
+)
 
+STAMP_SECONDS = 5.0
+"""How long a time-stamping authority may take to connect, and for each read."""
+MOST_CERTIFICATES = 64 * 1024
 LONGEST_STOP = 30.0
 """Seconds that the end of `up` waits for the last heads to be written."""
 
@@ -64,6 +85,44 @@ def machine_of(home: Home, platform: Platform) -> Person | None:
     return None
 
 
+def stamp_certificates() -> bytes | None:
+    """Return the PEM file of the time-stamping authority; None if none is pinned.
+
+    Raises `InvalidInput` if it cannot be read or is none.
+    """
+    name = os.environ.get(STAMP_CERTIFICATE_VARIABLE)
+    if not name:
+        return None
+    try:
+        content = read_bounded(Path(name), MOST_CERTIFICATES)
+    except (FileNotFoundError, Unavailable) as error:
+        raise InvalidInput(
+            f"{STAMP_CERTIFICATE_VARIABLE} names no file that can be read: {name}"
+        ) from error
+    pinned_certificate(content)
+    return content
+
+
+def time_stamper(say: Callable[[str], None]) -> Callable[[bytes], bytes | None]:
+    """Return what stamps a record. Raises `InvalidInput` for wrong settings."""
+    url, certificates = os.environ.get(STAMP_URL_VARIABLE), stamp_certificates()
+    if not url:
+        return lambda content: None
+    if certificates is None:
+        raise InvalidInput(
+            f"{STAMP_URL_VARIABLE} is set without {STAMP_CERTIFICATE_VARIABLE}: no stamp could be "
+            "checked",
+            hint="name the PEM file with the certificate of the authority",
+        )
+    authorities = os.environ.get(CA_VARIABLE)
+    poster = Poster(
+        proxy_environment(os.environ),
+        Path(authorities) if authorities else None,
+        seconds=STAMP_SECONDS,
+    )
+    return TimeStamper(url, certificates, poster, say)
+
+
 class HoldsHeads:
     """Writes heads to the branch `anchors` in a thread: nothing that serves waits for it."""
 
@@ -74,7 +133,9 @@ class HoldsHeads:
         followed: Callable[[], tuple[Platform | None, str]],
     ) -> None:
         """`followed` returns the platform in force and the commit of it."""
-        self._writer = WitnessWriter(home, anchors_repository(home), witness_key(home))
+        self._writer = WitnessWriter(
+            home, anchors_repository(home), witness_key(home), time_stamper(say)
+        )
         self._say = say
         self._followed = followed
         self._thread: threading.Thread | None = None

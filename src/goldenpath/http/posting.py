@@ -39,6 +39,11 @@ class Poster:
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """Return the status and the first words of the answer. Raises `Unavailable`."""
+        status, content = self.exchange(url, body, headers)
+        return status, " ".join(content.decode("utf-8", "replace").split())[:200]
+
+    def exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return the status and the beginning of the answer. Raises `Unavailable`."""
         try:
             answer = self._pool.request(
                 "POST",
@@ -53,4 +58,4 @@ class Poster:
             answer.close()
         except (HTTPError, OSError, ValueError) as error:
             raise Unavailable(f"no answer: {type(error).__name__}") from error
-        return answer.status, " ".join(content.decode("utf-8", "replace").split())[:200]
+        return answer.status, content

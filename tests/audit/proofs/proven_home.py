@@ -1,7 +1,7 @@
 """A platform that gave one answer, whose log a witness holds."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,12 +35,14 @@ class ProvenHome:
     served: Served
     grounds: Grounds
 
-    def anchor(self, now: datetime = HELD) -> str:
+    def anchor(
+        self, now: datetime = HELD, stamp: Callable[[bytes], bytes | None] = lambda content: None
+    ) -> str:
         """One commit of the witness on the branch `anchors`."""
         home = self.served.home
         branch = Repository(str(home.gitops), home.anchors_cache, branch=BRANCH)
         platform = follow(self.grounds.repository, home.trust, now).platform
-        writer = WitnessWriter(home, branch, SshKey.load(home.witness_key))
+        writer = WitnessWriter(home, branch, SshKey.load(home.witness_key), stamp)
         return writer.anchor(platform, "", now)
 
 

@@ -4,6 +4,8 @@ machines/NAME/heads.json          the audit log, what is new in the prediction l
                                   `main` that was followed, and when new commits were first seen
 machines/NAME/events.checkpoint   the tree head of the audit log, as the body of a checkpoint of
                                   C2SP tlog-checkpoint; the signature of the commit signs it
+machines/NAME/heads.tsr           the answer of a time-stamping authority about heads.json, if the
+                                  machine asks one (RFC 3161)
 machines/NAME/log-keys/ID.pem     a key of the prediction log that counts
 """
 
@@ -79,6 +81,11 @@ class AnchorRecord(msgspec.Struct, frozen=True):
 def record_path(machine: str) -> str:
     """Return the path of the record of a machine."""
     return f"machines/{machine}/heads.json"
+
+
+def stamp_path(machine: str) -> str:
+    """Return the path of the time stamp of the record of a machine."""
+    return f"machines/{machine}/heads.tsr"
 
 
 def render_record(machine: str, record: AnchorRecord) -> dict[str, bytes | None]:

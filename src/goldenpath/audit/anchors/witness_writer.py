@@ -1,6 +1,6 @@
 """Writes the heads of this machine's logs to the branch `anchors`, signed by its witness key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,9 @@ from goldenpath.audit.anchors.anchor_record import (
     AnchoredSegment,
     AnchorRecord,
     key_path,
+    record_path,
     render_record,
+    stamp_path,
 )
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
 from goldenpath.audit.anchors.segment_trees import SegmentTrees
@@ -73,8 +75,18 @@ class _Branch:
 class WitnessWriter:
     """Anchors the logs of one home. It is used by one thread at a time."""
 
-    def __init__(self, home: Home, repository: Repository, key: SshKey) -> None:
-        """`repository` is the branch `anchors`."""
+    def __init__(
+        self,
+        home: Home,
+        repository: Repository,
+        key: SshKey,
+        stamp: Callable[[bytes], bytes | None] = lambda content: None,
+    ) -> None:
+        """`repository` is the branch `anchors`.
+
+        `stamp` returns the time stamp of a record; None if there is none.
+        """
+        self._stamp = stamp
         self._home = home
         self._repository = repository
         self._key = key
@@ -145,6 +157,9 @@ class WitnessWriter:
 
     def _commit(self, witness: Person, branch: _Branch, record: AnchorRecord, now: datetime) -> str:
         files = render_record(witness.name, record)
+        stamp = self._stamp(files[record_path(witness.name)] or b"")
+        if stamp is not None:
+            files[stamp_path(witness.name)] = stamp
         key = _log_key(self._home)
         # Only the first key is listed by itself: whoever replaces the key must not get it listed.
         if key is not None and not branch.has_key:

@@ -18,6 +18,7 @@ from goldenpath.audit.proofs import bundle_verifier
 from goldenpath.audit.proofs.anchored_segment import HeldSegment, held_segment
 from goldenpath.audit.proofs.bundle_archive import with_sums
 from goldenpath.audit.proofs.git_evidence import GitEvidence, chain_of_main
+from goldenpath.audit.proofs.held_stamp import stamp_of
 from goldenpath.audit.proofs.release_statements import Selection, select_statements
 from goldenpath.audit.proofs.verification_page import PageContent, allowed_signers, render_page
 from goldenpath.audit.timeline.live_model import Intent
@@ -56,6 +57,8 @@ class ProofSources:
     """Returns every commit that changed a model in any stage, in order."""
     statements: Callable[[Digest, frozenset[Digest]], tuple[Documents, Verified]]
     """Returns what the store holds about a release; the named statements are read first."""
+    certificates: bytes | None = None
+    """PEM file of the time-stamping authority that counts; None if none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ def _bundle(
     followed = {each.record.main for each in sources.anchors.records}
     base, chain = chain_of_main(sources.main.first_parents(None, trust), followed)
     objects = _objects(sources, held, intent, (*(lineage or ()), base, *chain))
+    stamp = stamp_of(sources.branch, held.holder, sources.certificates)
     prediction_id = str(record.values["prediction_id"])
     proof: dict[str, JsonValue] = {
         "version": 1,
@@ -234,16 +238,21 @@ def _bundle(
         intent.signer,
         platform=sources.trusted.platform,
         selection=selection,
+        stamp=stamp.stamp,
     )
     whole = {
         **files,
         **objects,
+        **stamp.files,
         "proof.json": canonical_json(proof),
         "allowed_signers": signers.encode(),
         "verify.py": Path(bundle_verifier.__file__).read_bytes(),
         "VERIFY.md": render_page(content).encode(),
     }
-    return _checked(ProvenPrediction(prediction_id, with_sums(whole), (), trust, anchor, ()), proof)
+    made = ProvenPrediction(
+        prediction_id, with_sums(whole), stamp.facts, trust, anchor, stamp.not_shown
+    )
+    return _checked(made, proof)
 
 
 def _checked(made: ProvenPrediction, proof: Mapping[str, JsonValue]) -> ProvenPrediction:
@@ -255,11 +264,16 @@ def _checked(made: ProvenPrediction, proof: Mapping[str, JsonValue]) -> ProvenPr
             f"the bundle does not verify, so it is not written: {error}"
         ) from error
     left_out = proof["left_out"]
-    not_shown = [line for line in lines if line.startswith("NOT SHOWN")]
+    not_shown = [*made.not_shown, *(line for line in lines if line.startswith("NOT SHOWN"))]
     named = left_out if isinstance(left_out, list) else []
     not_shown += [f"NOT IN THE BUNDLE: {each}" for each in named]
     return ProvenPrediction(
-        made.prediction_id, made.files, tuple(lines), made.trust, made.anchor, tuple(not_shown)
+        made.prediction_id,
+        made.files,
+        (*lines, *made.facts),
+        made.trust,
+        made.anchor,
+        tuple(not_shown),
     )
 
 

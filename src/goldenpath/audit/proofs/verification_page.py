@@ -8,7 +8,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldenpath.audit.anchors.anchor_record import AnchorRecord
+from goldenpath.audit.anchors.anchor_record import AnchorRecord, stamp_path
+from goldenpath.audit.anchors.time_stamp import TimeStamp
 from goldenpath.audit.proofs.release_statements import Selection
 from goldenpath.canonical import JsonValue
 from goldenpath.observe.log.segment import Checkpoint
@@ -33,6 +34,8 @@ class PageContent:
     """Who signed the commit that places the release."""
     platform: Platform
     selection: Selection
+    stamp: TimeStamp | None = None
+    """The time stamp of what the witness signed; None if there is none that counts."""
 
 
 def allowed_signers(platform: Platform) -> str:
@@ -77,6 +80,13 @@ def _lines(content: PageContent) -> Iterator[str]:
         *_script(f"python3 verify.py {proof['trust']}"),
         "The long one are the commands below, in one shell in this folder.",
     )
+    if content.stamp is not None:
+        yield from (
+            "",
+            f"An authority stamped what the witness signed at {_moment(content.stamp)}.",
+            "`authority.pem` is its certificate: compare it with one of your own. `verify.py` does",
+            "not check the stamp; section 4 does.",
+        )
     yield from _left_out(content)
     yield from _section("1. No part of the bundle was changed on its way", _sums())
     yield from _section(
@@ -184,6 +194,14 @@ def _trees(content: PageContent) -> Iterator[str]:
         f'"number":{held.number},"replica":"{held.replica}","stage":"{held.stage}","tree":"sha256:'
     )
     yield f'grep -qF {shlex.quote(entry)}"$h" "$work/heads.json"'
+    if content.stamp is not None:
+        yield f"# {content.stamp.authority} stamped the heads at {_moment(content.stamp)}"
+        yield f"git cat-file blob {proof['anchor']}:{stamp_path(str(proof['machine']))} \\"
+        yield '  > "$work/heads.tsr"'
+        yield 'openssl ts -verify -data "$work/heads.json" -in "$work/heads.tsr" \\'
+        yield (
+            f"  -CAfile authority.pem -partial_chain -attime {content.stamp.time.timestamp():.0f}"
+        )
     yield "# what all records of the segment share, and the values of this one"
     yield "cat shared.json; echo; cat record.json; echo"
 
@@ -230,6 +248,10 @@ def _statements(content: PageContent) -> Iterator[str]:
         yield f'grep -qF {member} "$work/payload"'
         yield 'grep -qF "\\"sha256\\":\\"${release#sha256:}\\"" "$work/payload"'
     yield "echo everything holds"
+
+
+def _moment(stamp: TimeStamp) -> str:
+    return f"{stamp.time:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _number(value: JsonValue) -> int:

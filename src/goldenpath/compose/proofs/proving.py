@@ -14,7 +14,7 @@ from goldenpath.compose.gitops_access import (
 )
 from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_of
-from goldenpath.compose.witness import machine_of
+from goldenpath.compose.witness import machine_of, stamp_certificates
 from goldenpath.digest import Digest
 from goldenpath.home import Home
 from goldenpath.promote.gates.admission_policy import release_policy
@@ -49,4 +49,5 @@ def proof_sources(home: Home) -> ProofSources:
             lambda model: read_history(main, known.commit, model, sighting=sighting(home))
         ),
         statements=statements,
+        certificates=stamp_certificates(),
     )
