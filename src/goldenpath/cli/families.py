@@ -76,6 +76,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "at": "Show what was live at a time, and who approved it.",
         "waivers": "List every waiver, and what relied on it.",
         "affected": "List the releases that contain a part or advisory.",
+        "test-sets": "List how often data were looked at, and what it can hide.",
         "register": "List every system: tier, owner, stages, findings.",
         "console": "Show everything in a browser, for reading alone.",
     },

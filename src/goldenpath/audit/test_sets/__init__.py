@@ -1,0 +1,1 @@
+"""How often data were looked at by evaluations, and what that can hide."""
