@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
 from goldenpath.audit.alarms.channel_secrets import secrets_folder
-from goldenpath.audit.answers.holds_on_record import HoldWatch
+from goldenpath.audit.answers.hold_watch import HoldWatch
 from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldenpath.audit.answers.checked_logs import check_logs
-from goldenpath.audit.answers.holds_on_record import HoldWatch
+from goldenpath.audit.answers.hold_watch import HoldWatch
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.proofs.erasure_certificate import ERASURE
 from goldenpath.cli import log, prove
