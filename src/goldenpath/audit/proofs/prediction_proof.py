@@ -219,15 +219,7 @@ def _bundle(
         "shared_proof": _hex(record.shared_proof),
         "record_proof": _hex(record.proof),
         "segment_proof": _hex(held.proof),
-        "statements": [
-            {
-                "file": each.name,
-                "kind": each.statement.kind,
-                "signer": each.statement.signer,
-                "type": each.statement.statement.predicate_type,
-            }
-            for each in selection.kept
-        ],
+        "statements": _listed(selection),
         "left_out": [*selection.left_out],
     }
     signers = allowed_signers(sources.trusted.platform)
@@ -253,6 +245,18 @@ def _bundle(
         prediction_id, with_sums(whole), stamp.facts, trust, anchor, stamp.not_shown
     )
     return _checked(made, proof)
+
+
+def _listed(selection: Selection) -> list[JsonValue]:
+    return [
+        {
+            "file": each.name,
+            "kind": each.statement.kind,
+            "signer": each.statement.signer,
+            "type": each.statement.statement.predicate_type,
+        }
+        for each in selection.kept
+    ]
 
 
 def _checked(made: ProvenPrediction, proof: Mapping[str, JsonValue]) -> ProvenPrediction:
