@@ -148,6 +148,11 @@ def whole_numbers(name: str, values: Sequence[int]) -> bytes:
     return _number(1, len(values)) + _number(2, INT64) + _bytes(8, name.encode()) + _bytes(9, raw)
 
 
+def float_numbers(name: str, shape: list[int], values: NDArray[np.float32]) -> bytes:
+    """A constant of 32-bit floats."""
+    return _tensor(name, shape, values)
+
+
 def _value(
     name: str, width: int, rows: int = 0, kind: int = FLOAT, *, is_open: bool = False
 ) -> bytes:

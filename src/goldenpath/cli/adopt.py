@@ -9,6 +9,7 @@ from goldenpath.cli.adoption_flags import wish_options
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.parameters import READABLE
 from goldenpath.project.scaffold import create
+from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.train.adoption.adopted_contract import AdoptionWish
 from goldenpath.train.adoption.adopting import read_adoption, template_of
 from goldenpath.train.adoption.mlflow_model import fetched, name_of
@@ -52,7 +53,7 @@ def verb(
     )
     contract = adoption.contract
     text = (
-        f"{folder} is ready: {len(contract.features)} features, task {contract.task}\n"
+        f"{folder} is ready: {len(declared_names(contract))} features, task {contract.task}\n"
         "goldenpath.toml was written from the rows: read it before you rely on it\n"
         f"next: cd {into or called} && goldenpath build"
     )
@@ -60,7 +61,7 @@ def verb(
         "name": called,
         "folder": str(folder),
         "task": contract.task,
-        "features": [feature.name for feature in contract.features],
+        "features": declared_names(contract),
         "classes": list(contract.classes),
     }
     show(made, text, output)

@@ -5,7 +5,7 @@ to be predicted. What does not fit is refused here, in seconds, with what to cha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,17 @@ from goldenpath.errors import InvalidInput, did_you_mean
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import Contract, Feature, MonitorSettings, TaskKind, Tier, ValueRange
 from goldenpath.project.task.feature_names import feature_names
-from goldenpath.train.adoption.inferred_features import inferred_feature, is_text, widened
+from goldenpath.train.adoption.inferred_features import (
+    inferred_parts,
+    is_list,
+    is_text,
+    widened,
+)
+from goldenpath.train.data.part_columns import with_parts
 from goldenpath.train.data.table_file import Column
 from goldenpath.train.evaluation.onnx_graph import OnnxGraph
 from goldenpath.train.evaluation.onnx_session import open_session
+from goldenpath.train.evaluation.onnx_texts import TOKEN_INPUTS, TOKENIZER
 from goldenpath.train.evaluation.score import Numbers, column_of, run_model
 
 if TYPE_CHECKING:
@@ -71,7 +78,9 @@ class AdoptedContract:
 
     contract: Contract
     columns: tuple[str, ...]
-    """The column of each feature."""
+    """The column of each feature; the parts of one have the same."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """The files beside the graph that it needs, by name."""
 
 
 def adopted_contract(content: bytes, table: pa.Table, wish: AdoptionWish) -> AdoptedContract:
@@ -80,12 +89,13 @@ def adopted_contract(content: bytes, table: pa.Table, wish: AdoptionWish) -> Ado
     Raises `InvalidInput` if graph, rows and wish do not fit one another.
     """
     refuse_missing_columns(table, wish)
-    session = open_session(content, wish.model.name)
-    columns, whole, tensor = _inputs(session, table, wish)
-    names = feature_names(columns)
-    features = tuple(
-        inferred_feature(names[column], table[column], whole=whole[column]) for column in columns
-    )
+    files = files_of_graph(wish.model, content)
+    session = open_session(content, wish.model.name, files=files)
+    taken, kinds, tensor = _inputs(session, table, wish)
+    names = feature_names(taken)
+    parts = {each: inferred_parts(names[each], table[each], kinds[each]) for each in taken}
+    features = tuple(part for column in taken for part in parts[column])
+    columns = tuple(column for column in taken for _ in parts[column])
     output = _output(session, wish)
     draft = Contract(
         wish.name, features, output="answer", decision=None, monitor=MonitorSettings(),
@@ -93,9 +103,22 @@ def adopted_contract(content: bytes, table: pa.Table, wish: AdoptionWish) -> Ado
     )  # fmt: skip
     task = wish.task or inferred_task(table[wish.target], output.width)
     draft = with_task(draft, task, table[wish.target])
-    graph = OnnxGraph(content, draft, wish.model.name)
+    graph = OnnxGraph(content, draft, wish.model.name, files=files)
     answers = run_model(graph, draft, numbers_of(features, columns, table.slice(0, TRIED_ROWS)))
-    return AdoptedContract(with_range(draft, table[wish.target], answers, wish.unit), columns)
+    contract = with_range(draft, table[wish.target], answers, wish.unit)
+    return AdoptedContract(contract, columns, files)
+
+
+def files_of_graph(model: Path, content: bytes) -> Mapping[str, bytes]:
+    """Return the files beside a graph that it names, and its tokenizer if it takes tokens."""
+    named = {}
+    for path in sorted(model.parent.iterdir()) if model.parent.is_dir() else ():
+        is_tokenizer = path.name == TOKENIZER and b"input_ids" in content
+        if path == model or path.is_symlink() or not path.is_file():
+            continue
+        if is_tokenizer or path.name.encode() in content:
+            named[path.name] = path.read_bytes()
+    return named
 
 
 def refuse_missing_columns(table: pa.Table, wish: AdoptionWish) -> None:
@@ -122,15 +145,20 @@ def numbers_of(
     features: Sequence[Feature], columns: Sequence[str], table: pa.Table
 ) -> Mapping[str, "np.typing.NDArray[np.generic]"]:
     """Return the features of a table as numbers, by name."""
-    return {
-        feature.name: column_of(feature, plain_column(feature, table[column]).to_numpy())
+    named = {
+        feature.part_of or feature.name: plain_column(feature, table[column])
         for feature, column in zip(features, columns, strict=True)
     }
+    contract = Contract("", tuple(features), "", None, MonitorSettings())
+    parts = with_parts(pa.table(named), contract)
+    return {each.name: column_of(each, parts[each.name].to_numpy()) for each in features}
 
 
 def plain_column(feature: Feature, values: Column) -> Column:
-    """Return a column in the type in which the project keeps it: texts, or numbers."""
-    if feature.texts:
+    """Return a column in the type in which the project keeps it: texts, times, or numbers."""
+    if pa.types.is_date(values.type):
+        return values.cast(pa.timestamp("s"))
+    if feature.texts or feature.part == "text":
         return values.cast(pa.string())
     if pa.types.is_boolean(values.type):
         return values.cast(pa.int8())
@@ -188,9 +216,13 @@ def _classes(target: Column) -> tuple[str, ...]:
 
 def _inputs(
     session: "onnxruntime.InferenceSession", table: pa.Table, wish: AdoptionWish
-) -> tuple[tuple[str, ...], Mapping[str, bool], str]:
-    """Return the columns in the order of the model, which are whole, and the name of the input."""
+) -> tuple[tuple[str, ...], Mapping[str, str], str]:
+    """Return the columns in the order of the model, the types of inputs, and the input's name."""
     inputs = {each.name: (str(each.type), each.shape) for each in session.get_inputs()}
+    if inputs.keys() & TOKEN_INPUTS:
+        # The tokens are made of the one column of texts.
+        inputs = {name: each for name, each in inputs.items() if name not in TOKEN_INPUTS}
+        inputs[_text_column(table, wish, inputs)] = ("tensor(string)", [])
     by_name = {name: column for column, name in feature_names(table.column_names).items()}
     wanted = feature_names([*inputs])
     if len(inputs) > 1 or {*wanted.values()} <= {*by_name}:
@@ -200,18 +232,40 @@ def _inputs(
                 f"{wish.model.name} has an input {missing[0]!r}: {wish.rows} has no such column",
                 hint="name the columns of the table like the inputs of the graph",
             )
-        whole = {by_name[name]: "int" in inputs[tensor][0] for tensor, name in wanted.items()}
-        return tuple(by_name[name] for name in wanted.values()), whole, "features"
+        kinds = {by_name[name]: inputs[tensor][0] for tensor, name in wanted.items()}
+        return tuple(by_name[name] for name in wanted.values()), kinds, "features"
     [(tensor, (kind, shape))] = inputs.items()
     size = shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
     columns = wish.features or _numeric_columns(table, wish, size)
-    if size is not None and len(columns) != size:
+    width = sum(_width(table[column]) for column in columns)
+    if size is not None and width != size:
         raise InvalidInput(
-            f"{wish.model.name} takes {size} columns, and {wish.rows} has {len(columns)} that may "
+            f"{wish.model.name} takes {size} columns, and {wish.rows} has {width} that may "
             f"be features: {', '.join(columns)[:300]}",
             hint="name them in the order of the model by --features a,b,c",
         )
-    return tuple(columns), dict.fromkeys(columns, "int" in kind), tensor
+    return tuple(columns), dict.fromkeys(columns, kind), tensor
+
+
+def _width(values: Column) -> int:
+    """Return how many numbers a column becomes."""
+    if is_list(values):
+        return int(pc.max(pc.list_value_length(values)).as_py() or 0)
+    return 2 if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type) else 1
+
+
+def _text_column(table: pa.Table, wish: AdoptionWish, others: Mapping[str, object]) -> str:
+    """Return the one column of texts that a graph of tokens can mean."""
+    known = {*wish.other_columns, *others}
+    names = wish.features or tuple(name for name in table.column_names if name not in known)
+    texts = [name for name in names if is_text(table[name])]
+    if len(texts) != 1:
+        raise InvalidInput(
+            f"{wish.model.name} takes tokens, and {wish.rows} has {len(texts)} columns of texts: "
+            f"expected one, got {', '.join(texts)[:200] or 'none'}",
+            hint="name the column by --features",
+        )
+    return texts[0]
 
 
 def _numeric_columns(table: pa.Table, wish: AdoptionWish, size: int | None) -> tuple[str, ...]:
@@ -219,11 +273,11 @@ def _numeric_columns(table: pa.Table, wish: AdoptionWish, size: int | None) -> t
     known = {wish.target, wish.key, wish.score, wish.time}
     names = [name for name in table.column_names if name not in known]
     numeric = tuple(name for name in names if not is_text(table[name]))
-    if len(numeric) == size:
+    if sum(_width(table[name]) for name in numeric) == size:
         return numeric  # a slice can be a feature too
     names = [name for name in names if name not in wish.other_columns]
     numeric = tuple(name for name in numeric if name in names)
-    if len(numeric) < len(names) and len(numeric) != size:
+    if len(numeric) < len(names) and sum(_width(table[name]) for name in numeric) != size:
         texts = [name for name in names if name not in numeric]
         raise InvalidInput(
             f"{wish.model.name} takes numbers, and column {texts[0]!r} holds texts",

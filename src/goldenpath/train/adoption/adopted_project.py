@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from goldenpath.errors import InvalidInput
 from goldenpath.files import publish
 from goldenpath.parsers.toml_text import listed
-from goldenpath.project.data_digest import digest_file
+from goldenpath.project.data_digest import digest_data, digest_file
 from goldenpath.project.spec import FILE, MODEL, Contract, GivenModel
 from goldenpath.project.task.metric_names import metric_names
 from goldenpath.train.adoption.adopted_contract import (
@@ -56,12 +56,14 @@ class Adoption:
     def write(self, folder: Path) -> None:
         """Write declaration, data, model and the first documents of people."""
         (folder / "model").mkdir(exist_ok=True)
-        publish(folder / "model" / self.file, self.content)
+        for name, content in {**self.adopted.files, self.file: self.content}.items():
+            publish(folder / "model" / name, content)
         self.write_code(folder)
         rows = self.write_rows(folder)
         wish = self.wish
+        path = "model" if self.adopted.files else f"model/{self.file}"
         model = DeclaredData(
-            "model", f"model/{self.file}", digest_file(folder / "model" / self.file).text,
+            "model", path, digest_data(folder / path).digest.text,
             "the model, trained elsewhere",
             self.source or f"the file {wish.model.name}, as it was given", licence=False,
         )  # fmt: skip
@@ -72,7 +74,7 @@ class Adoption:
         """Return what the declaration says."""
         wish, contract = self.wish, self.adopted.contract
         seen = {
-            feature.name: seen_text(self.table[column])
+            feature.part_of or feature.name: seen_text(self.table[column])
             for feature, column in zip(contract.features, self.adopted.columns, strict=True)
         }
         return Declared(
@@ -80,7 +82,7 @@ class Adoption:
             wish.tier,
             given,
             data,
-            (self.file,),
+            (self.file, *self.adopted.files),
             slices=tuple(dict.fromkeys((*wish.slices, *wish.protected))),
             protected=wish.protected,
             seen=seen,
@@ -125,7 +127,7 @@ class Adoption:
         """
         wish, features = self.wish, self.adopted.contract.features
         columns = {
-            feature.name: plain_column(feature, self.table[column])
+            feature.part_of or feature.name: plain_column(feature, self.table[column])
             for feature, column in zip(features, self.adopted.columns, strict=True)
         }
         for name in sorted(wish.other_columns):

@@ -10,6 +10,7 @@ from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.project.number_text import number_text
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Feature, GivenModel, Tier
 from goldenpath.project.statements import CARD, REQUIRED, THRESHOLDS
+from goldenpath.project.task.feature_parts import DeclaredFeature, declared_features
 
 _UNAPPROVED = "owner:\napproved_by:\napproved_on:\nreview_by:\n"
 
@@ -97,8 +98,9 @@ def _lines(declared: Declared) -> Iterator[str]:
         if declared.protected:
             yield f"protected = {listed(declared.protected)}"
     yield from _contract_lines(contract)
-    for feature in contract.features:
-        yield from _feature_lines(feature, (declared.seen or {}).get(feature.name, ""))
+    for each in declared_features(contract):
+        feature = contract.features[each.start]
+        yield from _feature_lines(feature, each, (declared.seen or {}).get(each.name, ""))
 
 
 def _training_lines(declared: Declared) -> Iterator[str]:
@@ -152,9 +154,22 @@ def _contract_lines(contract: Contract) -> Iterator[str]:
         yield from ("", "[contract.python]", f"entry = {quoted(contract.python.entry)}")
 
 
-def _feature_lines(feature: Feature, seen: str) -> Iterator[str]:
-    yield from ("", "[[contract.features]]", f"name = {quoted(feature.name)}")
-    yield f"kind = {quoted(feature.kind)}" + (f" # seen: {seen}" if seen else "")
+_KINDS = {"element": "vector", "days": "timestamp", "text": "text"}
+"""The declared kind of a feature that is more than one number, by its first part."""
+
+
+def _feature_lines(feature: Feature, declared: DeclaredFeature, seen: str) -> Iterator[str]:
+    """Yield the lines of a declared feature; `feature` is its first number."""
+    yield from ("", "[[contract.features]]", f"name = {quoted(declared.name)}")
+    kind = _KINDS.get(declared.part, feature.kind)
+    yield f"kind = {quoted(kind)}" + (f" # seen: {seen}" if seen else "")
+    if kind == "vector":
+        yield f"length = {declared.width}"
+    if kind == "text":
+        yield f"bytes = {feature.bytes}"
+    if kind in ("text", "timestamp"):
+        yield from ["missing = true"] if feature.missing else []
+        return
     if feature.minimum is not None:
         yield f"minimum = {_number(feature.minimum)}"
     if feature.maximum is not None:

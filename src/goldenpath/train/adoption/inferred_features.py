@@ -5,18 +5,96 @@ before. Texts become categories; how many a column may have is limited, because 
 """
 
 import math
+from collections.abc import Mapping
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
+from goldenpath.project.task.feature_parts import MOST_NUMBERS, expanded, moment_numbers
 from goldenpath.project.task.task_faults import LARGEST_CODE
+from goldenpath.project.task.text_parts import MOST_BYTES
 from goldenpath.train.data.table_file import Column
 
 MOST_CATEGORIES = 200
 """Texts of one column. A column with more is an identifier, or free text."""
 LONGEST_CATEGORY = 100
+
+
+def inferred_parts(name: str, values: Column, taken_as: str) -> tuple[Feature, ...]:
+    """Return the features of one column: of a vector, a time or a free text its parts.
+
+    `taken_as` is the type of the input of the graph. Raises `InvalidInput` as `inferred_feature`.
+    """
+    declared = _declared(name, values, taken_as)
+    if declared is None:
+        return (inferred_feature(name, values, whole="int" in taken_as),)
+    return tuple(msgspec.convert(part, Feature) for part in expanded(declared))
+
+
+def _declared(name: str, values: Column, taken_as: str) -> Mapping[str, object] | None:
+    """Return how a vector, a time or a free text is declared; None for another column."""
+    kind = values.type
+    declared: dict[str, object] = {"name": name}
+    if values.null_count:
+        declared["missing"] = True
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return {**declared, "kind": "timestamp"}
+    if is_list(values):
+        return {**declared, **_vector(name, values)}
+    if not is_text(values):
+        return None
+    texts = pc.unique(values.cast(pa.string())).drop_null().to_pylist()
+    if "string" not in taken_as:
+        return {**declared, "kind": "timestamp"} if texts and all(map(_is_moment, texts)) else None
+    longest = max((len(text.encode()) for text in texts), default=0)
+    if len(texts) <= MOST_CATEGORIES and longest <= LONGEST_CATEGORY:
+        return None
+    if longest > MOST_BYTES:
+        raise InvalidInput(
+            f"column {name!r} has a text of {longest} bytes: expected at most {MOST_BYTES}",
+            hint="cut the texts where the table is made, as callers will have to",
+        )
+    # The next caller writes a little more than everybody before.
+    return {**declared, "kind": "text", "bytes": min(-(-2 * longest // 100) * 100, MOST_BYTES)}
+
+
+def is_list(values: Column) -> bool:
+    """Return whether a column holds lists."""
+    kind = values.type
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _vector(name: str, values: Column) -> Mapping[str, object]:
+    lengths = pc.unique(pc.list_value_length(values)).drop_null().to_pylist()
+    if len(lengths) != 1 or not 2 <= lengths[0] <= MOST_NUMBERS:
+        raise InvalidInput(
+            f"column {name!r} has lists of {', '.join(map(str, lengths[:5])) or 'no'} values: "
+            f"expected one length from 2 to {MOST_NUMBERS}"
+        )
+    try:
+        numbers = pc.list_flatten(values).cast(pa.float64())
+    except pa.ArrowException as error:
+        raise InvalidInput(f"column {name!r} has lists of other values than numbers") from error
+    present = numbers.filter(pc.is_finite(numbers))
+    vector: dict[str, object] = {"kind": "vector", "length": lengths[0]}
+    if len(present):
+        vector["minimum"], vector["maximum"] = widened(*_ends(present))
+    if len(present) < len(numbers):
+        vector["missing"] = True
+    return vector
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        moment_numbers(text)
+    except ValueError:
+        return False
+    return True
 
 
 def inferred_feature(name: str, values: Column, *, whole: bool = False) -> Feature:
@@ -63,6 +141,11 @@ def seen_text(values: Column) -> str:
     if is_text(values) or pa.types.is_boolean(values.type):
         distinct = pc.count_distinct(values, mode="only_valid").as_py()
         return f"{distinct} different values{missing}"
+    if is_list(values):
+        return f"lists of numbers{missing}"
+    if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+        ends = pc.min_max(values).as_py()
+        return f"{ends['min']} to {ends['max']}{missing}"
     numbers = values.cast(pa.float64())
     present = numbers.filter(pc.is_finite(numbers))
     if not len(present):

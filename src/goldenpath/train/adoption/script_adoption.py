@@ -129,7 +129,7 @@ def _pinned(packages: tuple[str, ...], adoption: Adoption) -> Iterator[str]:
 
 def _constants(adoption: Adoption) -> str:
     wish, contract = adoption.wish, adoption.adopted.contract
-    names = [feature.name for feature in contract.features]
+    names = [feature.part_of or feature.name for feature in contract.features]
     columns = dict(zip(names, adoption.adopted.columns, strict=True))
     slices = tuple(dict.fromkeys((*wish.slices, *wish.protected)))
     return (

@@ -100,7 +100,7 @@ class WordPieces:
         return "".join(map(str.lower, text)) if self.lowers else text
 
     def _pieces(self, letters: str) -> Sequence[int]:
-        """Return the longest pieces from the left; one unknown piece if the letters has a gap."""
+        """Return the longest pieces from the left; or one unknown piece if none fits."""
         if len(letters) > LONGEST_WORD:
             return (self.unknown,)
         pieces: list[int] = []
