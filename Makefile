@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack chaos cluster release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack chaos cluster models release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -66,6 +66,11 @@ chaos: setup
 # for each attack what refused it, and for each control what gets through without it.
 attack: setup
 	$(BIN)/goldenpath attack --suite all
+
+# Eight models as people bring them, each from its file to an answer in dev; about half an hour. The
+# table goes to build/models.md.
+models: setup
+	$(BIN)/python -m models
 
 # A real Kubernetes cluster on this machine. It needs root and, the first time, 30 GiB of disk: docs/cluster.md.
 cluster: setup

@@ -1,0 +1,1 @@
+"""The models that people bring, and their table."""
