@@ -96,7 +96,9 @@ def test_lists_are_a_vector_and_times_a_timestamp(tmp_path: Path, kind: int) -> 
     ],
     ids=["dates", "texts"],
 )
-def test_dates_and_texts_of_times_are_times_too(tmp_path: Path, column: pa.Array) -> None:
+def test_dates_and_texts_of_times_are_times_too(
+    tmp_path: Path, column: "pa.Array[pa.Scalar[pa.DataType]]"
+) -> None:
     table = TABLE.set_column(1, "opened", column)
 
     adopted = adopted_contract(both(DOUBLE), table, wish_in(tmp_path, both(DOUBLE)))

@@ -46,7 +46,7 @@ def _declared(name: str, values: Column, taken_as: str) -> Mapping[str, object] 
         return {**declared, **_vector(name, values)}
     if not is_text(values):
         return None
-    texts = pc.unique(values.cast(pa.string())).drop_null().to_pylist()
+    texts = [str(text) for text in pc.unique(values.cast(pa.string())).drop_null().to_pylist()]
     if "string" not in taken_as:
         return {**declared, "kind": "timestamp"} if texts and all(map(_is_moment, texts)) else None
     longest = max((len(text.encode()) for text in texts), default=0)
@@ -70,16 +70,18 @@ def is_list(values: Column) -> bool:
 
 
 def _vector(name: str, values: Column) -> Mapping[str, object]:
-    lengths = pc.unique(pc.list_value_length(values)).drop_null().to_pylist()
+    shown = pc.unique(pc.list_value_length(values)).drop_null().to_pylist()
+    lengths = [each for each in shown if each is not None]
     if len(lengths) != 1 or not 2 <= lengths[0] <= MOST_NUMBERS:
         raise InvalidInput(
             f"column {name!r} has lists of {', '.join(map(str, lengths[:5])) or 'no'} values: "
             f"expected one length from 2 to {MOST_NUMBERS}"
         )
     try:
-        numbers = pc.list_flatten(values).cast(pa.float64())
+        flat = pc.list_flatten(values).cast(pa.float64())
     except pa.ArrowException as error:
         raise InvalidInput(f"column {name!r} has lists of other values than numbers") from error
+    numbers = pa.chunked_array([flat]) if isinstance(flat, pa.Array) else flat
     present = numbers.filter(pc.is_finite(numbers))
     vector: dict[str, object] = {"kind": "vector", "length": lengths[0]}
     if len(present):
@@ -144,8 +146,7 @@ def seen_text(values: Column) -> str:
     if is_list(values):
         return f"lists of numbers{missing}"
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
-        ends = pc.min_max(values).as_py()
-        return f"{ends['min']} to {ends['max']}{missing}"
+        return f"{pc.min(values).as_py()} to {pc.max(values).as_py()}{missing}"
     numbers = values.cast(pa.float64())
     present = numbers.filter(pc.is_finite(numbers))
     if not len(present):
