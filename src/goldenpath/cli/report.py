@@ -1,64 +1,20 @@
-"""`goldenpath report`: write the technical documentation of a release."""
-
-from pathlib import Path
+"""`goldenpath report`: the technical documentation of a release, and what its fields are for."""
 
 import click
 
-from goldenpath import compose
-from goldenpath.audit.report.report import ReportFormat
-from goldenpath.audit.report.report_profile import PROFILES, ProfileName
-from goldenpath.audit.timeline.moment import parse_moment
-from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.cli.renamed import RenamedOption
-from goldenpath.errors import InvalidInput
-from goldenpath.parsers.record_json import record_json
+from goldenpath.cli.report_card import card
+from goldenpath.cli.report_write import write
 
 
-@click.command()
-@click.argument("reference", metavar="RELEASE")
-@click.option("--as-of", default="now", help="Use the facts known at this time.")
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    default="ai-act",
-    show_default=True,
-    help="The order and the rows of the report.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["html", "md", "json", "pdf"]),
-    default="md",
-    show_default=True,
-    help="The format of the report; pdf needs --file.",
-)
-@click.option(
-    "--file",
-    cls=RenamedOption,
-    old=("--to",),
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file, and only its counts to the screen.",
-)
-@output_option
-def verb(
-    reference: str,
-    as_of: str,
-    profile: ProfileName,
-    form: ReportFormat,
-    file: Path | None,
-    output: Format,
-) -> None:
-    """Write the technical documentation of a release in the order of Annex IV, gaps first."""
-    if form == "pdf" and file is None:
-        raise InvalidInput("a PDF is no text: expected --file", hint="add --file report.pdf")
-    moment = parse_moment(as_of, compose.now())
-    made = compose.made_report(compose.home(), reference, moment, profile)
-    is_json = form == "json"
-    content = record_json(made.report) + b"\n" if is_json else made.rendered(form)
-    if file is None:
-        show(made.report, content.decode().rstrip("\n"), "json" if is_json else output)
-        return
-    compose.write_whole(file, content)
-    note(f"wrote {file}")
-    counts = ", ".join(f"{count} {status}" for status, count in made.report.counts.items() if count)
-    show(made.report.counts, counts, output)
+class WriteByDefault(click.Group):
+    """A group that writes the report if none of its verbs is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = ["write", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=WriteByDefault, commands=[write, card])
+def verb() -> None:
+    """Write the technical documentation of a release, or explain the fields of its cards."""

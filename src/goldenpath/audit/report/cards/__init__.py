@@ -1,0 +1,1 @@
+"""What each field that a person writes is for: the law, the reason, and a good example."""
