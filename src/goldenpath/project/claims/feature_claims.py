@@ -32,20 +32,34 @@ _UNUSED = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    rf"\b(?:uses?|has|have|takes?|with|from|on|reads?|needs?|accepts?)\s+"
-    rf"(?:only |exactly |just |these |the )?(?P<count>{WHOLE_NUMBER})\s+(?:input )?"
-    rf"(?:features|inputs|input variables|predictors|covariates)\b"
+    rf"\b(?:uses?|has|have|takes?|with|from|on|reads?|needs?|accepts?|verwendet|nutzt|hat|utilise"
+    rf"|emploie)\s+(?:only |exactly |just |these |the |nur |genau )?(?P<count>{WHOLE_NUMBER})"
+    r"\s+(?:input )?(?:features|inputs|input variables|predictors|covariates|merkmale|variables"
+    r"|caractéristiques)\b"
     r"(?!\s+(?:that|which|are|is|of|with|whose|missing|at|per))",
     re.IGNORECASE,
 )
-_ROWS = re.compile(
-    rf"\b(?:trained|learned|learns|fitted|evaluated|tested|validated|estimated)\s+(?:on|with|from|over)"
-    rf"\s+(?P<about>about |around |approximately |some |nearly |roughly |more than |over )?"
-    rf"(?P<count>{WHOLE_NUMBER})\s+(?:[\w-]+\s+){{0,3}}?"
+_ABOUT = (
+    r"(?:about|around|approximately|some|nearly|roughly|more than|over|rund|etwa|ungefähr|environ"
+    r"|près de) "
+)
+_ROW_NOUN = (
     r"(?:rows|records|clients|customers|persons|people|policies|claims|observations|cases|loans"
-    r"|samples|accounts|applications|applicants|contracts)\b",
+    r"|samples|accounts|applications|applicants|contracts|zeilen|datensätzen?|kunden|personen"
+    r"|verträgen?|fällen?|lignes|personnes|contrats|dossiers)"
+)
+_ROWS = re.compile(
+    rf"\b(?:trained|learned|learns|fitted|evaluated|tested|validated|estimated|trainiert|gelernt"
+    rf"|geprüft|évaluée?|entraînée?|testée?|validée?)\s+(?:on|with|from|over|auf|mit|an|sur|avec)"
+    rf"\s+(?P<about>{_ABOUT})?(?P<count>{WHOLE_NUMBER})\s+(?:[\w-]+\s+){{0,3}}?{_ROW_NOUN}\b",
     re.IGNORECASE,
 )
+_ROWS_OF_GERMAN = re.compile(
+    rf"\b(?:auf|mit|an|aus)\s+(?P<about>{_ABOUT})?(?P<count>{WHOLE_NUMBER})\s+{_ROW_NOUN}\s+"
+    r"(?:trainiert|gelernt|geprüft|getestet|evaluiert|validiert)\b",
+    re.IGNORECASE,
+)
+"""The verb comes last in German."""
 _BY_GROUP = re.compile(
     r"\b(?:per|by|across|for each|for every|groups? of|between groups of)\s+(?P<list>[^.:;()]+)",
     re.IGNORECASE,
@@ -122,7 +136,8 @@ def row_faults(file: str, sentence: Sentence, facts: ReleaseFacts) -> Iterator[F
     """Yield numbers of rows that no data set and no evaluation has."""
     if facts.rows is None:
         return
-    for match in _ROWS.finditer(sentence.text):
+    text = sentence.text
+    for match in (*_ROWS.finditer(text), *_ROWS_OF_GERMAN.finditer(text)):
         if OTHER_MODEL.search(sentence.text[: match.start()]):
             continue
         count = whole_number(match["count"]) or 0

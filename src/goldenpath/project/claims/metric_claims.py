@@ -18,17 +18,22 @@ from goldenpath.project.claims.sentences import OTHER_MODEL, Sentence
 _NAMES = (
     ("", r"pr[\s_-]?auc|auc[\s_-]?pr|average precision|area under the precision[\s-]recall curve"),
     ("roc_auc", r"roc[\s_-]*auc|auc[\s_-]*roc|auroc|auc|c[\s-]statistic"
-     r"|area under (?:the )?(?:roc |receiver[\s-]operating[\s-]characteristic )?curve"),
-    ("gini", r"gini(?: coefficient| index)?|accuracy ratio"),
-    ("brier", r"brier(?:[\s_-]score)?"),
+     r"|area under (?:the )?(?:roc |receiver[\s-]operating[\s-]characteristic )?curve"
+     r"|fläche unter der (?:roc-)?kurve|aire sous la courbe(?: roc)?"),
+    ("gini", r"gini(?:[\s-]?(?:coefficient|index|koeffizient))?|coefficient de gini"
+     r"|accuracy ratio"),
+    ("brier", r"(?:score de )?brier(?:[\s_-](?:score|wert))?"),
     ("log_loss", r"log(?:arithmic)?[\s_-]?loss|cross[\s_-]entropy"),
     ("expected_calibration_error", r"(?:expected[\s_-])?calibration[\s_-]error|ece"),
-    ("acceptance_rate", r"(?:acceptance|approval)[\s_-]rate"),
-    ("accuracy", r"accuracy"),
+    ("acceptance_rate", r"(?:acceptance|approval)[\s_-]rate|annahmequote"
+     r"|taux d['\u2019]acceptation"),
+    ("accuracy", r"accuracy|genauigkeit|treffergenauigkeit|exactitude|taux de bonnes réponses"),
     ("macro_f1", r"(?:macro[\s_-]?)?f1(?:[\s_-]score)?"),
-    ("recall", r"recall|sensitivity|true[\s-]positive rate"),
-    ("precision", r"precision"),
-    ("mean_absolute_error", r"mean[\s_-]absolute[\s_-]error|mae"),
+    ("recall", r"recall|sensitivity|true[\s-]positive rate|sensitivität|trefferquote|rappel"
+     r"|sensibilité"),
+    ("precision", r"precision|präzision|précision"),
+    ("mean_absolute_error", r"mean[\s_-]absolute[\s_-]error|mae"
+     r"|mittlerer? absoluter? fehler|erreur absolue moyenne"),
     ("root_mean_squared_error", r"root[\s_-]mean[\s_-]squared?[\s_-]error|rmse"),
     ("r_squared", r"r[\s_-]?squared|r\^?2|coefficient of determination"),
     ("actual_to_expected", r"actual[\s_-]to[\s_-]expected(?: ratio)?"),
@@ -40,23 +45,30 @@ _NAMES = (
 _UNBOUNDED = frozenset({"mean_absolute_error", "root_mean_squared_error", "log_loss", "bias"})
 _LOWER = re.compile(
     r"at least|minimum|min\.|not (?:be )?(?:below|under)|no (?:less|lower|worse) than|above|over|"
-    r"(?:more|greater|higher|better) than|exceed\w*|>|≥",
+    r"(?:more|greater|higher|better) than|exceed\w*|mindestens|über|größer als|nicht unter|"
+    r"au moins|minimum de|supérieure? à|au-dessus|>|≥",
     re.IGNORECASE,
 )
 _UPPER = re.compile(
     r"at most|maximum|max\.|below|under|up to|not (?:be )?above|"
-    r"(?:less|lower|smaller) than|no (?:more|higher|worse) than|<|≤",
+    r"(?:less|lower|smaller) than|no (?:more|higher|worse) than|höchstens|unter|kleiner als|"
+    r"au plus|inférieure? à|au-dessous|<|≤",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
     r"\b(?:if|whenever|unless|until|should|would|could|target|goal|aims?|alarms?|alerts?"
-    r"|triggers?|falls?|drops?|rises?|worsens?)\b",
+    r"|triggers?|falls?|drops?|rises?|worsens?|wenn|sobald|sollte|würde|bis|ziel|fällt|sinkt|steigt"
+    r"|si|lorsque|devrait|serait|jusqu\w*|objectif|tombe|baisse)\b",
     re.IGNORECASE,
 )
 _DEMAND = re.compile(
-    r"\b(?:must|limit|limits|threshold|thresholds|requires?|required)\b", re.IGNORECASE
+    r"\b(?:must|limit|limits|threshold|thresholds|requires?|required|muss|müssen|grenzwert|grenze"
+    r"|doit|doivent|limite|seuil)\b",
+    re.IGNORECASE,
 )
-_COMPARED = re.compile(r"\b(?:than|above|over|beats?|versus|vs|against|unlike)\b", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"\b(?:than|above|over|beats?|versus|vs|against|unlike|als|que|contre)\b", re.IGNORECASE
+)
 _NOT_THE_VALUE = re.compile(
     r"\b(?:cut-?offs?|thresholds?|confidence|level|version|section|chapter|art\.?|aged?|years?|seed|page|n)"
     r"\s*(?:of|is|[=:(])?\s*$",
@@ -72,7 +84,8 @@ _COUNTED = re.compile(
 )
 _GROUP = re.compile(
     r"\b(?:group|groups|among|women|men|female|male|young(?:er|est)?|old(?:er|est)|aged|region|"
-    r"segment|worst|lowest|best|per|each|every|smallest)\b",
+    r"segment|worst|lowest|best|per|each|every|smallest|frauen|männern?|gruppen?|jede[rsmn]?"
+    r"|femmes|hommes|groupes?|chaque|chez)\b",
     re.IGNORECASE,
 )
 _OF_SOMETHING = re.compile(
@@ -80,6 +93,9 @@ _OF_SOMETHING = re.compile(
     re.IGNORECASE,
 )
 """What follows a word such as accuracy that is not about the answers."""
+_ADJACENT = re.compile(
+    r"[\s:=|(`]*(?:of|is|was|value|von|ist|beträgt|liegt bei|de|est(?: de)?)?[\s:=|(`]*"
+)
 _NEAR = 60
 """Characters between the name of a metric and its number."""
 
@@ -148,7 +164,7 @@ def _value_after(
         is_score = metric in ("accuracy", "recall", "precision", "acceptance_rate")
         if is_other or (is_score and _AT_A_SCORE.search(between)):
             continue
-        adjacent = re.fullmatch(r"[\s:=|(`]*(?:of|is|was|value)?[\s:=|(`]*", between) is not None
+        adjacent = _ADJACENT.fullmatch(between) is not None
         if _may_be_value(metric, number, adjacent=adjacent):
             return number
     return None
@@ -161,8 +177,11 @@ def _range_end(
     following = next((each for each in numbers if each.start >= number.end), None)
     if following is None:
         return None
-    is_between = re.search(r"\bbetween\s*$", text[: number.start], re.IGNORECASE) is not None
-    joined = r"and|to" if is_between else r"to|[-\u2013\u2014]"
+    is_between = (
+        re.search(r"\b(?:between|zwischen|entre)\s*$", text[: number.start], re.IGNORECASE)
+        is not None
+    )
+    joined = r"and|to|und|et" if is_between else r"to|bis|à|[-\u2013\u2014]"
     between = text[number.end : following.start].strip()
     return following if re.fullmatch(joined, between, re.IGNORECASE) else None
 

@@ -1,19 +1,23 @@
-"""Numbers as people write them: `0.88`, `.88`, `0,88`, `88 %`, `6,000`, `30'000`, `twelve`."""
+"""Numbers as people write them: `0.88`, `.88`, `0,88`, `88 %`, `6,000`, `30'000`, `6 000`.
+
+In digits, and in words of English, German and French.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from goldenpath.project.claims.number_words import NUMBER_WORD, spoken_numbers, word_value
+
 _NUMBER = re.compile(
     r"(?<![\w.,@/-])(?P<sign>-\s?)?"
-    r"(?P<digits>\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?|\d+[.,]\d+|[.]\d+|\d+)"
-    r"(?P<percent>\s?(?:%|percent\b|per\s?cent\b|percentage points\b))?(?!\w|[.,]\d)"
+    r"(?P<digits>\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?|\d{1,3}(?: \d{3})+(?:,\d+)?(?! ?\d)"
+    r"|\d{1,3}(?:\.\d{3}){2,}|\d+[.,]\d+|[.]\d+|\d+)"
+    r"(?P<percent>\s?(?:%|percent\b|per\s?cent\b|percentage points\b|prozent\b|pour\s?cent\b))?"
+    r"(?!\w|[.,]\d)",
+    re.IGNORECASE,
 )
-_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-    "twenty",
-)  # fmt: skip
+_GROUPED = re.compile(r"\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,19 @@ class QuotedNumber:
 
 def quoted_numbers(text: str) -> Iterator[QuotedNumber]:
     """Yield the numbers of a sentence in order."""
+    yield from sorted((*_in_digits(text), *_in_words(text)), key=lambda each: each.start)
+
+
+def _in_words(text: str) -> Iterator[QuotedNumber]:
+    for match, value, decimals in spoken_numbers(text):
+        scale = 0.01 if match["percent"] else 1.0
+        half = 0.5 * 10.0**-decimals * scale
+        yield QuotedNumber(
+            match.group(), value * scale, half, match.start(), match.end(), bool(match["percent"])
+        )
+
+
+def _in_digits(text: str) -> Iterator[QuotedNumber]:
     for match in _NUMBER.finditer(text):
         value, decimals = _value(match["digits"])
         scale = 0.01 if match["percent"] else 1.0
@@ -51,22 +68,20 @@ def quoted_numbers(text: str) -> Iterator[QuotedNumber]:
 
 
 def whole_number(text: str) -> int | None:
-    """Return a whole number written in digits or as an English word up to twenty."""
-    plain = re.sub(r"[,'\u2019\s]", "", text.lower())
-    if plain.isdecimal():
-        return int(plain)
-    return _WORDS.index(plain) if plain in _WORDS else None
+    """Return a whole number written in digits, or in words up to a hundred."""
+    plain = re.sub(r"[,.'\u2019\s]", "", text.lower())
+    return int(plain) if plain.isdecimal() else word_value(text)
 
 
-WHOLE_NUMBER = rf"\d{{1,3}}(?:[,'\u2019]\d{{3}})+|\d+|{'|'.join(_WORDS[1:])}"
+WHOLE_NUMBER = rf"\d{{1,3}}(?:[,.'\u2019 ]\d{{3}})+|\d+|{NUMBER_WORD}"
 """A pattern for `whole_number`."""
 
 
 def _value(digits: str) -> tuple[float, int]:
     """Return the value of digits and the number of decimals."""
-    if re.fullmatch(r"\d{1,3}(?:[,'\u2019]\d{3})+(?:\.\d+)?", digits) and not digits.startswith(
-        "0"
-    ):
+    if " " in digits or digits.count(".") > 1:
+        digits = re.sub(r"[ .]", "", digits)
+    elif not digits.startswith("0") and _GROUPED.fullmatch(digits):
         digits = re.sub(r"[,'\u2019]", "", digits)
     digits = digits.replace(",", ".")
     return float(digits), len(digits.partition(".")[2])

@@ -18,7 +18,9 @@ OTHER_MODEL = re.compile(
     r"\b(?:previous|predecessors?|former|earlier|older|before|champion|benchmark|baseline|published"
     r"|literature|papers?|authors?|vendor|naive|at random|random (?:guess|model|score)|coin|others?"
     r"|another|alternatives?|tried|rejected|challenger|without|instead"
-    r"|last (?:model|release|version|year)|chance|guessing)\b",
+    r"|last (?:model|release|version|year)|chance|guessing"
+    r"|vorgänger\w*|vorherig\w*|bisherig\w*|frühere\w*|andere[snrm]?|zufall\w*|ohne"
+    r"|précédente?s?|prédécesseurs?|ancien(?:ne)?s?|antérieure?s?|autres?|hasard|sans)\b",
     re.IGNORECASE,
 )
 """Words that show that a clause speaks of another model, or of no model."""
