@@ -53,6 +53,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "up": "Run on this machine what git declares, until stopped.",
         "serve": "Serve one release by itself, without a platform.",
         "fetch": "Verify a release and unpack it into a folder.",
+        "reconcile": "Judge for a cluster what git declares, and sign it.",
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
         "score": "Score a table of any size by the model of a stage.",

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
     from goldenpath.compose.callers.model_callers import send as send
     from goldenpath.compose.canary_judge import canaries as canaries
     from goldenpath.compose.canary_judge import judged as judged
-    from goldenpath.compose.cluster_examination import cluster_status as cluster_status
-    from goldenpath.compose.cluster_examination import examined as examined
+    from goldenpath.compose.clusters.cluster_admission import admit_declared as admit_declared
+    from goldenpath.compose.clusters.cluster_examination import cluster_status as cluster_status
+    from goldenpath.compose.clusters.cluster_examination import examined as examined
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
     from goldenpath.compose.containers.imaging import make_base as make_base
@@ -170,7 +171,8 @@ _PARTS = {
         "require_known",
     ),
     "canary_judge": ("canaries", "judged"),
-    "cluster_examination": ("cluster_status", "examined"),
+    "clusters.cluster_admission": ("admit_declared",),
+    "clusters.cluster_examination": ("cluster_status", "examined"),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),

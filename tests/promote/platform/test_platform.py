@@ -11,7 +11,9 @@ from goldenpath.promote.platform.platform import TrainingDemand, parse_platform,
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.statement import SBOM
 from tests.promote.example import DER, line, platform
+from tests.release.attest.releases import new_signer
 
+OTHER_DER = new_signer().public_key()
 OTHER = "https://example.org/penetration-test/v1"
 
 
@@ -42,6 +44,20 @@ def test_periods_and_the_repository_read_back() -> None:
     )
 
     assert parse_platform(render_platform(full)) == full
+
+
+def test_admission_keys_read_back_and_are_nobody_elses() -> None:
+    admitting = TrustedKey("follower", OTHER_DER)
+    full = dataclasses.replace(platform(), admission_keys=(admitting,))
+
+    assert parse_platform(render_platform(full)) == full
+    for same in (TrustedKey("follower", DER), TrustedKey("release", OTHER_DER)):
+        wrong = dataclasses.replace(platform(), admission_keys=(same,))
+        with pytest.raises(InvalidInput, match=r"a key of its own|a name that is used once"):
+            parse_platform(render_platform(wrong))
+    twice = dataclasses.replace(full, admission_keys=(admitting, TrustedKey("second", OTHER_DER)))
+    with pytest.raises(InvalidInput, match="has the same public-key as follower"):
+        parse_platform(render_platform(twice))
 
 
 def test_rules_for_data_read_back() -> None:

@@ -19,11 +19,12 @@ from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.acts.rights import DOORS, FIELDS, REGISTRY, RightsScene, rights
+from goldenpath.promote.acts.rotation import with_admission_key
 from goldenpath.promote.manifests.deployment_files import render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
 from goldenpath.release.attest.attach import attach, attach_ssh
 from goldenpath.release.attest.controls import FACTS, JUDGEMENTS
-from goldenpath.release.attest.keys import PemSigner
+from goldenpath.release.attest.keys import PemSigner, key_from_pem, public_pem
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.release.attest.statement import (
     APPROVAL,
@@ -33,6 +34,7 @@ from goldenpath.release.attest.statement import (
     TEST_RESULT,
     WAIVER,
     Statement,
+    admitted_type,
 )
 from goldenpath.release.evidence.scan import scan, scan_statement
 from goldenpath.release.evidence.training_statements import statements
@@ -43,9 +45,11 @@ from tests.release.attest.releases import new_signer
 from tests.release.attest.runs import BUILDER
 from tests.sizes import FULL
 
-KINDS = sorted({*FACTS, *JUDGEMENTS})
+KINDS = sorted({*FACTS, *JUDGEMENTS, admitted_type("prod")})
 HARMLESS = ("tag", "bytes", "list of statements", "approval", "waiver")
-HOLDERS = ("person", "machine", "witness", "build key", "pusher", "registry writer")
+HOLDERS = (
+    "person", "machine", "witness", "build key", "admission key", "pusher", "registry writer",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """The bad release has no passed tests, both approvals, and a forged decision."""
     folder = tmp_path_factory.mktemp("registry")
     road = Road(folder)
-    witness = road.add_witness()
+    witness, admitting = road.add_witness(), new_signer()
+    listed = key_from_pem("follower", public_pem(admitting))
+    road.change_platform(with_admission_key(road.trusted().platform, listed))
     good, bad = road.release(), road.release(b"bad", run=replace(good_run(), checks=()))
     road.bring_to_prod(good)
     for stage in ("dev", "test"):
@@ -82,6 +88,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
         "machine": SshKey.load(road.home.rollout_key),
         "witness": witness,
         "build key": road.signer,
+        "admission key": admitting,
         "pusher": SshKey.generate(folder / "stranger"),
         "registry writer": new_signer(),
     }
@@ -116,7 +123,7 @@ def of_kind(registry: Registry, holder: str, digest: Digest, kind: str) -> Itera
     """What would help the bad release and stop the good one, dated now and dated back."""
     key, road = registry.keys[holder], registry.road
     field = {SIGNED: "signature", APPROVAL: "approval", WAIVER: "waiver"}.get(kind, "evidence")
-    field = "decision statement" if kind == DECISION else field
+    field = {DECISION: "decision statement", admitted_type("prod"): "admission"}.get(kind, field)
     for moment in (road.now - timedelta(minutes=each) for each in (0, 10, 1500)):
         statement = content(registry, digest, kind)
 
@@ -144,7 +151,8 @@ def content(registry: Registry, digest: Digest, kind: str) -> Statement:
     predicate: dict[str, JsonValue] = {
         "version": 1, "decision": "approve", "gate": "checks", "reason": "because I say so",
         "scope": scope, "allowed": digest == registry.bad, "stage": "prod", "model": MODEL,
-        "findings": [], "approvals": [], "evidence": [], "waivers": [],
+        "findings": [], "approvals": [], "evidence": [], "waivers": [], "commit": "c" * 40,
+        "expires": "2099-01-01T00:00:00Z",
     }  # fmt: skip
     return Statement((digest,), kind, predicate)
 

@@ -15,7 +15,14 @@ from goldenpath.promote.platform.platform import FILE, Platform, Stage
 from goldenpath.promote.platform.toml_table import duration_text
 
 HolderKind = Literal[
-    "person", "machine", "witness", "build key", "pusher", "registry writer", "caller"
+    "person",
+    "machine",
+    "witness",
+    "build key",
+    "admission key",
+    "pusher",
+    "registry writer",
+    "caller",
 ]
 RightOutcome = Literal["refused", "by right", "open"]
 """`refused` by a control; `by right`: the platform lets one holder do it; `open`: a path."""
@@ -34,11 +41,13 @@ SHARES = ("percent", "going back")
 RESTRICTIONS = ("hold", "judged")
 REGISTRY = (
     "bytes", "signature", "evidence", "approval", "decision statement", "waiver", "tag",
-    "list of statements", "deletion",
+    "list of statements", "deletion", "admission",
 )  # fmt: skip
 """What can be pushed to the registry about a release, or deleted there."""
 FOLLOWED_FILE, NOTE = "followed file", "note"
 """A file that a cluster, git or CI obeys, and one that nobody obeys, such as a README."""
+ADMISSION = "admission"
+"""The statement of a follower that it admitted a release, which policy engines ask for."""
 DIGEST, BREAK_GLASS = "digest", "breakGlass"
 ASK, METADATA, METRICS = "ask", "metadata", "metrics"
 """What a listener answers. Health is open to everybody, and says nothing else."""
@@ -105,6 +114,7 @@ def rights(scene: RightsScene) -> tuple[Right, ...]:
         *_of_machines(),
         *_of_witnesses(),
         *_of_build_keys(),
+        *_of_admission_keys(),
         *_of_strangers(),
         *_of_callers(scene.platform),
     )
@@ -136,6 +146,7 @@ def _of_people(scene: RightsScene) -> Iterator[Right]:
     for field in ("approval", "decision statement", "waiver"):
         how = "counts as one person, never as who wrote a part of it or who promotes"
         yield Right("person", field, "by right", how)
+    yield Right("person", ADMISSION, "refused", "only the key of a follower signs it")
     yield from _without_access("person")
     for field in DOORS:
         yield Right("person", field, "refused", "a key opens no listener: a token does")
@@ -196,12 +207,32 @@ def _of_build_keys() -> Iterator[Right]:
             yield Right("build key", field, "by right", how)
         elif field in _OF_ACCESS:
             continue
+        elif field == ADMISSION:
+            how = "the key of a follower signs it, and no key is both"
+            yield Right("build key", field, "refused", how)
         elif field in REGISTRY:
             yield Right("build key", field, "refused", "only people sign judgements")
         elif field in DOORS:
             yield Right("build key", field, "refused", "a key opens no listener: a token does")
         else:
             yield Right("build key", field, "refused", "a build key signs no commit")
+
+
+def _of_admission_keys() -> Iterator[Right]:
+    yield from _without_access("admission key")
+    for field in FIELDS:
+        if field == ADMISSION:
+            how = "says what its follower admitted; no gate and no follower believes it"
+            yield Right("admission key", field, "by right", how)
+        elif field in _OF_ACCESS:
+            continue
+        elif field in REGISTRY:
+            how = "is no build key and nobody's: it opens no gate"
+            yield Right("admission key", field, "refused", how)
+        elif field in DOORS:
+            yield Right("admission key", field, "refused", "a key opens no listener: a token does")
+        else:
+            yield Right("admission key", field, "refused", "signs no commit")
 
 
 def _without_access(holder: HolderKind) -> Iterator[Right]:

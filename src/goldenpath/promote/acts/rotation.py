@@ -25,6 +25,36 @@ def with_key(platform: Platform, key: TrustedKey) -> Platform:
     return replace(platform, build_keys=(*platform.build_keys, key))
 
 
+def with_admission_key(platform: Platform, key: TrustedKey) -> Platform:
+    """Return the platform in which the key signs which releases a follower admitted.
+
+    Raises `InvalidInput` if the name or the key is listed already, for whatever it signs.
+    """
+    for listed in (*platform.build_keys, *platform.admission_keys):
+        if listed.name == key.name or listed.public_key == key.public_key:
+            raise InvalidInput(
+                f"platform.toml lists the key {listed.name} already",
+                hint="make a key that signs nothing else, and give it a new name",
+            )
+    return replace(platform, admission_keys=(*platform.admission_keys, key))
+
+
+def require_admission_key(platform: Platform, public_key: bytes, moment: datetime) -> None:
+    """Raise `InvalidInput` if engines would not count an admission by this key at `moment`."""
+    key = next((each for each in platform.admission_keys if each.public_key == public_key), None)
+    if key is None:
+        raise InvalidInput(
+            "the key is not an admission key of platform.toml",
+            hint="list it: goldenpath key admission NAME FILE.pub",
+        )
+    if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
+        raise InvalidInput(
+            f"the admission key {key.name} is not valid now: it has expired, is not valid yet, or "
+            "is revoked",
+            hint="list a new one: goldenpath key admission NAME FILE --make-key",
+        )
+
+
 def ended(platform: Platform, name: str, moment: datetime) -> Platform:
     """Return the platform in which the key is valid for what it signed before `moment` only.
 

@@ -148,6 +148,23 @@ def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) ->
         faults.append(f"threshold: expected at most the {len(seen)} build keys, got {threshold}")
 
 
+def check_admission_keys(
+    keys: Sequence[TrustedKey], build_keys: Sequence[TrustedKey], faults: list[str]
+) -> None:
+    """Report a key that builds too, or that is listed twice.
+
+    Engines ask for two keys, so one key must not be both.
+    """
+    seen = {each.public_key: each.name for each in build_keys}
+    for key in keys:
+        if key.public_key and key.public_key in seen:
+            faults.append(
+                f"{key.name}: has the same public-key as {seen[key.public_key]}: expected a key of "
+                "its own, made with goldenpath key admission NAME FILE --make-key"
+            )
+        seen.setdefault(key.public_key, key.name)
+
+
 def check_people(
     people: Iterable[Person], faults: list[str], build_keys: Iterable[TrustedKey] = ()
 ) -> None:
@@ -181,10 +198,10 @@ def demand_lines(demands: Demands) -> Iterator[str]:
         yield f"required = {listed(short.get(each, each) for each in demands.required)}"
 
 
-def key_lines(keys: Iterable[TrustedKey]) -> Iterator[str]:
-    """Yield a TOML table for each build key."""
+def key_lines(keys: Iterable[TrustedKey], table: str = "build-key") -> Iterator[str]:
+    """Yield a TOML table for each key of a machine; `table` is the name of the tables."""
     for key in keys:
-        yield from ("", "[[build-key]]", f"name = {quoted(key.name)}")
+        yield from ("", f"[[{table}]]", f"name = {quoted(key.name)}")
         yield f'public-key = """\n{to_pem(key.public_key)}"""'
         yield from _period_lines(key.valid_from, key.valid_until, key.revoked_at)
 

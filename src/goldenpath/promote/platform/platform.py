@@ -40,6 +40,7 @@ from goldenpath.promote.platform.demands import (
     NO_STATEMENT_RULES,
     Demands,
     StatementRules,
+    check_admission_keys,
     check_keys,
     check_people,
     demand_lines,
@@ -198,6 +199,9 @@ class Platform:
     """How a cluster that follows the repository is reached."""
     statements: StatementRules = NO_STATEMENT_RULES
     """How the texts of people are judged."""
+    admission_keys: tuple[TrustedKey, ...] = ()
+    """Keys of followers that sign which releases they admitted. They sign nothing else that counts.
+    """
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -266,6 +270,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
         owners=tuple(read_owner(each) for each in table.tables("owner")),
         cluster=read_cluster(table.table("cluster")) if table.has("cluster") else NO_CLUSTER,
         statements=read_statement_rules(table),
+        admission_keys=tuple(read_build_key(each, keys) for each in table.tables("admission-key")),
     )
     table.end()
     _check_whole(platform, table)
@@ -320,8 +325,10 @@ def _check_whole(platform: Platform, table: Table) -> None:
     elif not platform.stages[-1].gates:
         last = platform.stages[-1].name
         table.faults.append(f"stage {last}: expected gates, got none for the last stage")
-    check_people((*platform.people, *platform.commit_keys), table.faults, platform.build_keys)
+    machines = (*platform.build_keys, *platform.admission_keys)
+    check_people((*platform.people, *platform.commit_keys), table.faults, machines)
     check_keys(platform.build_keys, platform.demands.threshold, table.faults)
+    check_admission_keys(platform.admission_keys, platform.build_keys, table.faults)
     _check_gates(platform, table)
 
 
@@ -362,6 +369,7 @@ def _lines(platform: Platform) -> Iterator[str]:
     yield from expression_lines(platform.expressions)
     yield from named_lines(platform.named_gates)
     yield from key_lines(platform.build_keys)
+    yield from key_lines(platform.admission_keys, "admission-key")
     yield from role_limit_lines(platform.role_limits)
     yield from owner_lines(platform.owners)
     yield from person_lines("machine", platform.commit_keys)

@@ -19,6 +19,7 @@ from goldenpath.release.attest.media_types import BUNDLE, SSH_SIGNATURE, SSH_STA
 from goldenpath.release.attest.policy import Demand, Finding, Person, SignedStatement, TrustedKey
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.statement import (
+    ADMITTED,
     APPROVAL,
     CHECKPOINT,
     DECISION,
@@ -212,9 +213,13 @@ def _signing_time(candidate: Candidate, _who: Signatory | None, demand: Demand) 
 def _separation(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
     if candidate.kind == "machine" and candidate.predicate_type in JUDGEMENTS:
         return "a machine signed a statement that only a person may sign"
-    if candidate.kind == "person" and candidate.predicate_type in FACTS:
+    if candidate.kind == "person" and _is_fact(candidate.predicate_type):
         return "a person signed a statement that only a machine may sign"
     return None
+
+
+def _is_fact(predicate_type: str) -> bool:
+    return predicate_type in FACTS or predicate_type.startswith(ADMITTED)
 
 
 def _statement_type(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
@@ -230,7 +235,8 @@ def _subject(candidate: Candidate, _who: Signatory | None, demand: Demand) -> st
 
 
 def _sole_subject(candidate: Candidate, _who: Signatory | None, _demand: Demand) -> str | None:
-    if candidate.predicate_type != SIGNED or len(set(candidate.subjects)) == 1:
+    is_sole = candidate.predicate_type == SIGNED or candidate.predicate_type.startswith(ADMITTED)
+    if not is_sole or len(set(candidate.subjects)) == 1:
         return None
     return "a signature covers several digests, expected 1"
 

@@ -27,6 +27,9 @@ WAIVER = OURS + "waiver/v1"
 OBSERVED = OURS + "observed/v1"
 CHECKPOINT = OURS + "log-checkpoint/v1"
 EXPIRY = OURS + "log-expiry/v1"
+ADMITTED = OURS + "admitted/v1/"
+"""What a follower signs about a release in a stage. The name of the stage ends the type, since a
+policy engine that finds several statements of one type reads the last one alone."""
 
 EVIDENCE = (PROVENANCE, SBOM, DATASET, METRICS, TEST_RESULT)
 """Predicate types that every build signs about its release, besides the signature."""
@@ -96,6 +99,11 @@ class Statement:
             raise InvalidInput("statement has a predicate that is not an object")
         subject = value.get("subject")
         return cls(_subjects(subject), predicate_type, predicate, _signed_at(subject))
+
+
+def admitted_type(stage: str) -> str:
+    """Return the predicate type of the statement that a release was admitted to a stage."""
+    return ADMITTED + stage
 
 
 def render_time(moment: datetime) -> str:

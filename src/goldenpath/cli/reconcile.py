@@ -1,0 +1,57 @@
+"""`goldenpath reconcile`: follow git for a cluster, and sign what is admitted there."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from goldenpath import compose
+from goldenpath.cli.admission_page import admission_page
+from goldenpath.cli.output import Format, note, output_option, show
+from goldenpath.errors import REFUSED, GoldenPathError, Unavailable
+
+
+@click.command()
+@click.option(
+    "--target", type=click.Choice(["kubernetes"]), default="kubernetes", show_default=True,
+    help="Where the releases run.",
+)  # fmt: skip
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="The admission key.")
+@click.option(
+    "--valid", type=click.IntRange(1, 90), default=14, show_default=True,
+    help="Days for which an admission counts.",
+)  # fmt: skip
+@click.option(
+    "--every", type=click.FloatRange(1, 3600), help="Go on, with so many seconds in between."
+)
+@output_option
+@click.pass_context
+def verb(
+    context: click.Context,
+    target: str,
+    key: Path | None,
+    valid: int,
+    every: float | None,
+    output: Format,
+) -> None:
+    """Judge each release that git declares, and sign for policy engines what is admitted.
+
+    Without `--every` it judges once; exit 7 if a release is refused, 5 if one could not be judged.
+    """
+    while every is not None:
+        try:
+            _judge_once(key, valid, output)
+        except GoldenPathError as error:
+            note(f"{target}: {error.message}; what is signed counts until it ends")
+        time.sleep(every)
+    context.exit(_judge_once(key, valid, output))
+
+
+def _judge_once(key: Path | None, valid: int, output: Format) -> int:
+    commit, releases = compose.admit_declared(compose.home(), key, timedelta(days=valid))
+    show({"commit": commit, "releases": releases}, admission_page(commit, releases), output)
+    states = {each.state for each in releases}
+    if "refused" in states:
+        return REFUSED
+    return Unavailable.exit_code if "unknown" in states else 0

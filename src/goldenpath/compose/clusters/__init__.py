@@ -1,0 +1,1 @@
+"""A cluster that follows the repository: examined, and what is admitted there."""

@@ -1,0 +1,70 @@
+"""`goldenpath key admission` and `goldenpath reconcile`: what a follower of a cluster signs."""
+
+import json
+from pathlib import Path
+
+from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.attest.media_types import PREDICATE_TYPE
+from tests.cli.conftest import Town
+from tests.cli.saying import Command
+from tests.promote.road import MODEL
+
+ENGINEER = "platform-engineer"
+
+
+def kinds(town: Town) -> list[str]:
+    store = LayoutStore(town.folder / "home" / "registry")
+    listed = (e.annotations.get(PREDICATE_TYPE, "") for e in store.referrers(town.live))
+    return sorted(kind for kind in listed if "/admitted/" in kind)
+
+
+def test_a_follower_signs_once_what_it_judged_and_nothing_by_another_key(
+    changing: Command, copy: Town, tmp_path: Path
+) -> None:
+    by_build_key = changing("reconcile")
+    assert (by_build_key.code, "not an admission key" in by_build_key.err) == (2, True)
+    made = changing(
+        "key", "admission", "follower", str(tmp_path / "follower"), "--make-key",
+        *copy.acting(ENGINEER),
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    key = str(tmp_path / "follower.pem")
+    assert kinds(copy) == []
+
+    first = changing("reconcile", "--key", key, "--output", "json")
+
+    assert first.code == 0, first.err
+    rows = json.loads(first.out)["releases"]
+    assert [(e["stage"], e["model"], e["digest"], e["state"]) for e in rows] == [
+        (stage, MODEL, copy.live.text, "signed") for stage in ("dev", "test")
+    ]
+    types = [f"https://goldenpath.example/attestation/admitted/v1/{s}" for s in ("dev", "test")]
+    assert kinds(copy) == types
+    again = changing("reconcile", "--key", key)
+    assert [line.split()[2] for line in again.out.splitlines()[1:]] == ["standing"] * 2
+    assert kinds(copy) == types
+    listed = changing("platform", "show", "--output", "json")
+    assert [each["name"] for each in json.loads(listed.out)["admission_keys"]] == ["follower"]
+    own = changing(
+        "key", "admission", "another", str(tmp_path / "follower.pub"), *copy.acting(ENGINEER)
+    )
+    assert (own.code, "lists the key follower already" in own.err) == (2, True)
+
+
+def test_a_release_that_is_refused_gets_none(changing: Command, copy: Town, tmp_path: Path) -> None:
+    acting = copy.acting(ENGINEER)
+    key = tmp_path / "follower"
+    changing("key", "admission", "follower", str(key), "--make-key", *acting)
+    # The build key never was: nothing that it signed about the release counts any more.
+    changing("key", "add", "second", str(tmp_path / "second"), "--make-key", *acting)
+    first = json.loads(changing("key", "list", "--output", "json").out)[0]["name"]
+    ended = changing("key", "revoke", first, "--all", *acting)
+    assert ended.code == 0, ended.err
+
+    refused = changing("reconcile", "--key", f"{key}.pem", "--output", "json")
+
+    assert refused.code == 7, refused.err
+    rows = json.loads(refused.out)["releases"]
+    assert {each["state"] for each in rows} == {"refused"}
+    assert all("threshold" in each["reason"] for each in rows)
+    assert kinds(copy) == []
