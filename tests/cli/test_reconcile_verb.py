@@ -1,4 +1,4 @@
-"""`goldenpath key admission` and `goldenpath reconcile`: what a follower of a cluster signs."""
+"""`goldenpath key admit` and `goldenpath reconcile`: what a follower of a cluster signs."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_a_follower_signs_once_what_it_judged_and_nothing_by_another_key(
     by_build_key = changing("reconcile")
     assert (by_build_key.code, "not an admission key" in by_build_key.err) == (2, True)
     made = changing(
-        "key", "admission", "follower", str(tmp_path / "follower"), "--make-key",
+        "key", "admit", "follower", str(tmp_path / "follower"), "--make-key",
         *copy.acting(ENGINEER),
     )  # fmt: skip
     assert made.code == 0, made.err
@@ -46,7 +46,7 @@ def test_a_follower_signs_once_what_it_judged_and_nothing_by_another_key(
     listed = changing("platform", "show", "--output", "json")
     assert [each["name"] for each in json.loads(listed.out)["admission_keys"]] == ["follower"]
     own = changing(
-        "key", "admission", "another", str(tmp_path / "follower.pub"), *copy.acting(ENGINEER)
+        "key", "admit", "another", str(tmp_path / "follower.pub"), *copy.acting(ENGINEER)
     )
     assert (own.code, "lists the key follower already" in own.err) == (2, True)
 
@@ -54,7 +54,7 @@ def test_a_follower_signs_once_what_it_judged_and_nothing_by_another_key(
 def test_a_release_that_is_refused_gets_none(changing: Command, copy: Town, tmp_path: Path) -> None:
     acting = copy.acting(ENGINEER)
     key = tmp_path / "follower"
-    changing("key", "admission", "follower", str(key), "--make-key", *acting)
+    changing("key", "admit", "follower", str(key), "--make-key", *acting)
     # The build key never was: nothing that it signed about the release counts any more.
     changing("key", "add", "second", str(tmp_path / "second"), "--make-key", *acting)
     first = json.loads(changing("key", "list", "--output", "json").out)[0]["name"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.canonical import JsonValue
 from goldenpath.deploy.reconcile.admission_statement import (
     VALID,
     AdmissionCase,
@@ -91,10 +92,10 @@ def test_neither_a_build_key_nor_a_stranger_nor_a_person_admits(scene: Scene) ->
     ],
 )  # fmt: skip
 def test_a_statement_that_says_less_or_something_else_does_not_count(
-    scene: Scene, change: dict[str, object]
+    scene: Scene, change: dict[str, JsonValue]
 ) -> None:
     honest = scene.said.statement()
-    scene.sign(replace(honest, predicate={**honest.predicate, **change}))  # type: ignore[arg-type]
+    scene.sign(replace(honest, predicate={**honest.predicate, **change}))
 
     assert scene.standing() is None
 

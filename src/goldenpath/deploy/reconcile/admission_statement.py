@@ -8,7 +8,7 @@ The statement ends by itself. A follower that runs signs a new one in time. One 
 that refuses the release by now, signs none, and after the end nothing of the release starts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,7 +55,7 @@ class StandingAdmission:
 
 def read_admission(digest: Digest, stage: str, statement: Statement) -> StandingAdmission | None:
     """Return what a verified statement says about a release in a stage; None if it says less."""
-    content: Mapping[str, JsonValue] = statement.predicate
+    content = dict(statement.predicate)
     is_about = statement.predicate_type == admitted_type(stage) and content.get("stage") == stage
     if not is_about or content.get("version") != _VERSION or set(statement.subjects) != {digest}:
         return None

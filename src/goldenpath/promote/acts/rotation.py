@@ -45,13 +45,13 @@ def require_admission_key(platform: Platform, public_key: bytes, moment: datetim
     if key is None:
         raise InvalidInput(
             "the key is not an admission key of platform.toml",
-            hint="list it: goldenpath key admission NAME FILE.pub",
+            hint="list it: goldenpath key admit NAME FILE.pub",
         )
     if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
         raise InvalidInput(
             f"the admission key {key.name} is not valid now: it has expired, is not valid yet, or "
             "is revoked",
-            hint="list a new one: goldenpath key admission NAME FILE --make-key",
+            hint="list a new one: goldenpath key admit NAME FILE --make-key",
         )
 
 

@@ -160,7 +160,7 @@ def check_admission_keys(
         if key.public_key and key.public_key in seen:
             faults.append(
                 f"{key.name}: has the same public-key as {seen[key.public_key]}: expected a key of "
-                "its own, made with goldenpath key admission NAME FILE --make-key"
+                "its own, made with goldenpath key admit NAME FILE --make-key"
             )
         seen.setdefault(key.public_key, key.name)
 

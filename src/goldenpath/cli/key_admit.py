@@ -1,4 +1,4 @@
-"""`goldenpath key admission`: let a follower sign what it admitted, by a signed commit."""
+"""`goldenpath key admit`: let a follower sign what it admitted, by a signed commit."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from goldenpath.cli.trusting import change_platform
 from goldenpath.promote.acts.rotation import with_admission_key
 
 
-@click.command("admission")
+@click.command("admit")
 @click.argument("new")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--make-key", is_flag=True, help="Make the key, and its private part beside it.")
 @identity_options
 @output_option
-def admission(
+def admit(
     new: str, file: Path, make_key: bool, name: str | None, key: Path | None, output: Format
 ) -> None:
     """List the public key in FILE as an admission key, NEW.
