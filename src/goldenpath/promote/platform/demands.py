@@ -137,32 +137,24 @@ def read_demands(table: Table) -> Demands:
     )
 
 
-def check_keys(keys: Sequence[TrustedKey], threshold: int, faults: list[str]) -> None:
-    """Report a threshold that no release could reach, and a key that is listed twice."""
+def check_keys(
+    keys: Sequence[TrustedKey],
+    threshold: int,
+    faults: list[str],
+    admission_keys: Sequence[TrustedKey] = (),
+) -> None:
+    """Report a threshold that no release could reach, and a key that is listed twice.
+
+    Engines ask for a build key and for an admission key, so one key must not be both.
+    """
     seen: dict[bytes, str] = {}
-    for key in keys:
+    for key in (*keys, *admission_keys):
         if key.public_key and key.public_key in seen:
             faults.append(f"{key.name}: has the same public-key as {seen[key.public_key]}")
         seen.setdefault(key.public_key, key.name)
-    if threshold > max(1, len(seen)):
-        faults.append(f"threshold: expected at most the {len(seen)} build keys, got {threshold}")
-
-
-def check_admission_keys(
-    keys: Sequence[TrustedKey], build_keys: Sequence[TrustedKey], faults: list[str]
-) -> None:
-    """Report a key that builds too, or that is listed twice.
-
-    Engines ask for two keys, so one key must not be both.
-    """
-    seen = {each.public_key: each.name for each in build_keys}
-    for key in keys:
-        if key.public_key and key.public_key in seen:
-            faults.append(
-                f"{key.name}: has the same public-key as {seen[key.public_key]}: expected a key of "
-                "its own, made with goldenpath key admit NAME FILE --make-key"
-            )
-        seen.setdefault(key.public_key, key.name)
+    number = len({key.public_key for key in keys})
+    if threshold > max(1, number):
+        faults.append(f"threshold: expected at most the {number} build keys, got {threshold}")
 
 
 def check_people(
@@ -198,9 +190,14 @@ def demand_lines(demands: Demands) -> Iterator[str]:
         yield f"required = {listed(short.get(each, each) for each in demands.required)}"
 
 
-def key_lines(keys: Iterable[TrustedKey], table: str = "build-key") -> Iterator[str]:
-    """Yield a TOML table for each key of a machine; `table` is the name of the tables."""
-    for key in keys:
+def key_lines(
+    keys: Iterable[TrustedKey], admission_keys: Iterable[TrustedKey] = ()
+) -> Iterator[str]:
+    """Yield a TOML table for each build key, then for each admission key."""
+    named = [("build-key", key) for key in keys] + [
+        ("admission-key", key) for key in admission_keys
+    ]
+    for table, key in named:
         yield from ("", f"[[{table}]]", f"name = {quoted(key.name)}")
         yield f'public-key = """\n{to_pem(key.public_key)}"""'
         yield from _period_lines(key.valid_from, key.valid_until, key.revoked_at)

@@ -40,7 +40,6 @@ from goldenpath.promote.platform.demands import (
     NO_STATEMENT_RULES,
     Demands,
     StatementRules,
-    check_admission_keys,
     check_keys,
     check_people,
     demand_lines,
@@ -200,8 +199,7 @@ class Platform:
     statements: StatementRules = NO_STATEMENT_RULES
     """How the texts of people are judged."""
     admission_keys: tuple[TrustedKey, ...] = ()
-    """Keys of followers that sign which releases they admitted. They sign nothing else that counts.
-    """
+    """Keys of followers that sign what they admitted, and nothing else that counts."""
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage of that name, or None."""
@@ -325,10 +323,9 @@ def _check_whole(platform: Platform, table: Table) -> None:
     elif not platform.stages[-1].gates:
         last = platform.stages[-1].name
         table.faults.append(f"stage {last}: expected gates, got none for the last stage")
-    machines = (*platform.build_keys, *platform.admission_keys)
-    check_people((*platform.people, *platform.commit_keys), table.faults, machines)
-    check_keys(platform.build_keys, platform.demands.threshold, table.faults)
-    check_admission_keys(platform.admission_keys, platform.build_keys, table.faults)
+    keys, others = platform.build_keys, platform.admission_keys
+    check_people((*platform.people, *platform.commit_keys), table.faults, (*keys, *others))
+    check_keys(keys, platform.demands.threshold, table.faults, others)
     _check_gates(platform, table)
 
 
@@ -368,10 +365,8 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield from forge_lines(platform.forge)
     yield from expression_lines(platform.expressions)
     yield from named_lines(platform.named_gates)
-    yield from key_lines(platform.build_keys)
-    yield from key_lines(platform.admission_keys, "admission-key")
-    yield from role_limit_lines(platform.role_limits)
-    yield from owner_lines(platform.owners)
+    yield from key_lines(platform.build_keys, platform.admission_keys)
+    yield from (*role_limit_lines(platform.role_limits), *owner_lines(platform.owners))
     yield from person_lines("machine", platform.commit_keys)
     yield from person_lines("person", platform.people)
     yield ""
