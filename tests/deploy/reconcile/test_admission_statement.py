@@ -47,7 +47,7 @@ class Scene:
 
     def standing(self, stage: str = "prod", days: int = 0) -> StandingAdmission | None:
         now = START + timedelta(days=days)
-        return standing_admission(self.road.store, self.digest, stage, self.keys, now)
+        return standing_admission(self.road.store, self.digest, stage, keys=self.keys, now=now)
 
 
 @pytest.fixture

@@ -119,5 +119,5 @@ class _Follower:
                 now=self._now,
                 break_glass=None if standing is None else standing.break_glass,
             ),
-            standing_admission(self._store, digest, deployment.stage, keys, self._now),
+            standing_admission(self._store, digest, deployment.stage, keys=keys, now=self._now),
         )

@@ -68,7 +68,7 @@ def read_admission(digest: Digest, stage: str, statement: Statement) -> Standing
 
 
 def standing_admission(
-    store: Store, digest: Digest, stage: str, keys: Sequence[TrustedKey], now: datetime
+    store: Store, digest: Digest, stage: str, *, keys: Sequence[TrustedKey], now: datetime
 ) -> StandingAdmission | None:
     """Return the admission that lasts longest; None if there is none, or it has ended.
 
