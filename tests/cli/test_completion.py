@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,23 @@ from tests.cli.saying import Command
 SCRIPTS = Path(sys.executable).parent
 
 
-def completed(home: Path, words: str) -> list[str]:
-    """What the command answers to the script of bash for a line that ends with `words`."""
-    environment = {
-        **os.environ,
-        "GOLDENPATH_HOME": str(home),
-        "_GOLDENPATH_COMPLETE": "bash_complete",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split(" ")) - 1),
-    }
-    done = subprocess.run(
-        [SCRIPTS / "goldenpath"], env=environment, capture_output=True, text=True, check=True
-    )
-    return [line.partition(",")[2] for line in done.stdout.split()]
+Completed = Callable[[Path, str], list[str]]
+
+
+@pytest.fixture
+def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Completed:
+    """What the command answers to the script of bash for a line that ends with some words."""
+
+    def complete(home: Path, words: str) -> list[str]:
+        monkeypatch.setenv("GOLDENPATH_HOME", str(home))
+        monkeypatch.setenv("_GOLDENPATH_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+        said = Command(capsys)()
+        assert said.code == 0
+        return [line.partition(",")[2] for line in said.out.split()]
+
+    return complete
 
 
 @pytest.mark.parametrize(
@@ -47,12 +52,14 @@ def completed(home: Path, words: str) -> list[str]:
     ],
 )
 def test_verbs_options_and_names_of_the_platform_are_completed(
-    town: Town, words: str, expected: list[str]
+    town: Town, completed: Completed, words: str, expected: list[str]
 ) -> None:
     assert completed(town.folder / "home", words) == expected
 
 
-def test_without_a_platform_no_name_is_completed_and_nothing_is_made(tmp_path: Path) -> None:
+def test_without_a_platform_no_name_is_completed_and_nothing_is_made(
+    tmp_path: Path, completed: Completed
+) -> None:
     assert completed(tmp_path / "none", "goldenpath promote x --stage ") == []
     assert not (tmp_path / "none").exists()
 

@@ -13,6 +13,7 @@ from tests.quick_project import commit, leave_out_tests, quicken
 from tests.starter import KEPT, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
+ONCE = "repeatable = false\n"
 
 
 def train_here(project: Project, work: Path, data_cache: DataCache | None = None) -> Trained:
@@ -24,11 +25,12 @@ def train_here(project: Project, work: Path, data_cache: DataCache | None = None
 
 
 class Quick:
-    """The starter without its slow tests. `write` replaces its training."""
+    """The starter without its slow tests, trained once. `write` replaces its training."""
 
     def __init__(self, folder: Path, outputs: Path) -> None:
         self.folder = folder
         leave_out_tests(folder)
+        self.edit("goldenpath.toml", "time_limit", f"{ONCE}time_limit")
         shutil.copytree(outputs, folder / "prepared")
 
     def edit(self, file: str, old: str, new: str) -> None:

@@ -7,6 +7,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import PathDistribution
 from pathlib import Path
@@ -35,6 +36,7 @@ from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.statement import Statement
 from releasing.wheel_build import BuiltWheel, SourceCommit, build_wheel
 from tests.releasing.small_project import TIME
+from tests.sizes import full_size
 
 ROOT = Path(__file__).parent.parent.parent.parent
 
@@ -131,22 +133,30 @@ def test_what_is_installed_is_verified_against_record_and_says_who_signed_it(
     assert len(wheel.files) > 400
 
 
-@pytest.mark.parametrize("is_signed", [False, True])
-@pytest.mark.parametrize(
-    ("cheat", "path", "kind"),
-    [
-        ("append", "goldenpath/digest.py", "changed"),
-        ("append", "goldenpath/py.typed", "changed"),
-        ("remove", "goldenpath/demo/road.py", "missing"),
-        ("add", "goldenpath/more.py", "added"),
-        ("add", "goldenpath/more.so", "added"),
-        ("add", "goldenpath/__pycache__/more.cpython-311.pyc", "added"),
-        ("link", "goldenpath/digest.py", "changed"),
-        ("folder", "goldenpath/more", "added"),
-        ("bytecode", "goldenpath/__pycache__/digest.cpython-311.pyc", "changed"),
-        ("rubbish", "goldenpath/__pycache__/digest.cpython-311.pyc", "changed"),
-    ],
+CHEATS = (
+    ("append", "goldenpath/digest.py", "changed"),
+    ("append", "goldenpath/py.typed", "changed"),
+    ("remove", "goldenpath/demo/road.py", "missing"),
+    ("add", "goldenpath/more.py", "added"),
+    ("add", "goldenpath/more.so", "added"),
+    ("add", "goldenpath/__pycache__/more.cpython-311.pyc", "added"),
+    ("link", "goldenpath/digest.py", "changed"),
+    ("folder", "goldenpath/more", "added"),
+    ("bytecode", "goldenpath/__pycache__/digest.cpython-311.pyc", "changed"),
+    ("rubbish", "goldenpath/__pycache__/digest.cpython-311.pyc", "changed"),
 )
+
+
+def _cheats() -> Iterator[object]:
+    """Each cheat with and without a statement; `make test` has each of them once."""
+    full = full_size("test_a_file_that_is_not_as_released_is_named")
+    for number, cheat in enumerate(CHEATS):
+        for is_signed in (False, True):
+            is_small = number % 2 == is_signed
+            yield pytest.param(*cheat, is_signed, marks=() if is_small else full)
+
+
+@pytest.mark.parametrize(("cheat", "path", "kind", "is_signed"), tuple(_cheats()))
 def test_a_file_that_is_not_as_released_is_named(
     packages: Path, wheel: BuiltWheel, tmp_path: Path, cheat: str, path: str, kind: str,
     is_signed: bool,

@@ -5,9 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyarrow import ArrowException
-
-from goldenpath.audit.alarms.decision_effect import decision_effect
 from goldenpath.audit.alarms.notice import MOST_TEXT, Notice, NoticeState
 from goldenpath.audit.alarms.surroundings import changes_near
 from goldenpath.audit.events.event import Event
@@ -104,6 +101,11 @@ class AlarmSource:
         )
 
     def _effect(self, finding: DriftFinding, since: datetime, until: datetime) -> str:
+        # Loading pyarrow takes longer than the rest of this process, and most days have no drift.
+        from pyarrow import ArrowException
+
+        from goldenpath.audit.alarms.decision_effect import decision_effect
+
         deployment = (finding.stage, finding.model, finding.release)
         try:
             return decision_effect(self.home.predictions, deployment, since, until)
