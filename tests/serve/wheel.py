@@ -45,5 +45,6 @@ def made(name: str, folder: Path, files: Mapping[str, str]) -> Wheel:
 
 
 def _is_late(file: importlib.metadata.PackagePath) -> bool:
-    """Whether the installer added the file, or numpy brought it for its own tests."""
-    return file.name in {"INSTALLER", "REQUESTED"} or "tests" in file.parts
+    """Whether the installer added the file, or numpy brought it for its own tests and builds."""
+    unused = {"tests", "f2py", "distutils"}
+    return file.name in {"INSTALLER", "REQUESTED"} or not unused.isdisjoint(file.parts)

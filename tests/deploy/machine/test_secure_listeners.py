@@ -269,6 +269,7 @@ def test_a_door_whose_port_is_taken_is_said_and_the_others_open(tmp_path: Path) 
     assert "grpc: 127.0.0.1:" in said
 
 
+@full_size("test_a_token_has_to_have_the_scope")
 def test_metrics_want_a_token_where_models_do(tmp_path: Path) -> None:
     here, authority = OneMachine(tmp_path), Authority(tmp_path)
     rules = access_file(tmp_path, branch=["infer"], prometheus=["metrics"])
