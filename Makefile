@@ -62,7 +62,7 @@ CHAOS := tests/serve/record/test_spool_buffer.py tests/observe/log/test_full_dis
 chaos: setup
 	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $(CHAOS)
 
-# All suites of attacks as the command line shows them. `make test` runs them as well; this prints
+# All suites of attacks as the command line shows them. `make full` runs them as well; this prints
 # for each attack what refused it, and for each control what gets through without it.
 attack: setup
 	$(BIN)/goldenpath attack --suite all

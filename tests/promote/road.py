@@ -156,7 +156,7 @@ class Road:
         return follow(self.repository, self.home.trust, moment)
 
     def change_platform(self, platform: Platform) -> None:
-        self._once("change", platform, lambda: self._change_platform(platform))
+        self.once("change", platform, lambda: self._change_platform(platform))
 
     def _change_platform(self, platform: Platform) -> None:
         engineer = self.people["platform-engineer"]
@@ -187,7 +187,7 @@ class Road:
         contributions: Contributions | None = None,
     ) -> Digest:
         wish = (weights, run, contract, extra, profile, model, contributions)
-        return self._once("release", wish, lambda: self._release(*wish))
+        return self.once("release", wish, lambda: self._release(*wish))
 
     def _release(
         self,
@@ -223,7 +223,7 @@ class Road:
         )
         return packed.image.digest
 
-    def _once(self, name: str, wish: object, act: Callable[[], Answer]) -> Answer:
+    def once(self, name: str, wish: object, act: Callable[[], Answer]) -> Answer:
         """Act, or take what the same act left in another test; by the real clock always act."""
         if self.is_live or (self.store, self.signer) != self._own:
             return act()
@@ -270,7 +270,7 @@ class Road:
         by: str = "platform-engineer",
         steps: tuple[int, ...] = (100,),
     ) -> Outcome[PromotionIntent]:
-        return self._once(
+        return self.once(
             "promote", (digest, stage, by, steps),
             lambda: promote(self.desk(by), digest, stage, steps=steps),
         )  # fmt: skip
@@ -295,7 +295,7 @@ class Road:
         )
 
     def approve(self, digest: Digest, *people: str) -> list[Outcome[Approval]]:
-        return self._once(
+        return self.once(
             "approve", (digest, people),
             lambda: [approve(self.desk(name), digest, "prod") for name in people],
         )  # fmt: skip
@@ -304,7 +304,7 @@ class Road:
         self, digest: Digest, steps: tuple[int, ...] = (100,)
     ) -> Outcome[PromotionIntent]:
         self.pass_time(minutes=3)
-        return self._once("bring to prod", (digest, steps), lambda: self._bring(digest, steps))
+        return self.once("bring to prod", (digest, steps), lambda: self._bring(digest, steps))
 
     def _bring(self, digest: Digest, steps: tuple[int, ...]) -> Outcome[PromotionIntent]:
         self.pass_time(minutes=-3)

@@ -30,7 +30,7 @@ from goldenpath.promote.repository.git import Git
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
-from tests.prepared import copy_prepared, let_git_hurry
+from tests.prepared import act_once, copy_prepared, let_git_hurry
 from tests.promote.example import ONE, TWO, platform
 from tests.promote.repository.deployed import replacing
 
@@ -77,15 +77,22 @@ class World:
         key: SshKey | None = None,
         later: int = 0,
     ) -> str:
-        self.head = self.repository.commit(
+        signer = key or self.keys[who]
+        wish = ("commit", self.head, who, repr(files), signer.public_line, later)
+        self.head = act_once(wish, self.folder, lambda: self._commit(who, files, signer, later))
+        return self.head
+
+    def _commit(
+        self, who: str, files: Mapping[str, bytes | None], signer: SshKey, later: int
+    ) -> str:
+        return self.repository.commit(
             self.head or None,
             replacing(self.repository, self.head, files),
             "change",
             who,
-            key=key or self.keys[who],
+            key=signer,
             now=NOW + timedelta(minutes=later),
         )
-        return self.head
 
     def trusted(self) -> Trusted:
         return follow(self.repository, self.pin)

@@ -45,6 +45,11 @@ class Town(Road):
         return confirm(self.desk(by), proposal)
 
     def seal(self) -> Outcome[TrustIntent]:
+        self.pass_time(minutes=2)
+        return self.once("seal", (), self._seal)
+
+    def _seal(self) -> Outcome[TrustIntent]:
+        self.pass_time(minutes=-2)
         sealed = replace(self.trusted().platform, two_people=True)
         return self.confirm(self.change(sealed, two=True).intent.proposal)
 
