@@ -43,12 +43,13 @@ from goldenpath.processes.sandbox.request import (
     WATCHING,
 )
 from goldenpath.settings import NO_TELEMETRY
+from tests.confined import confined
 
-HERE = confine()
+HERE = confined()
 PYTHON = Path(sys.executable).resolve()
-NO_VIEW = confine(frozenset({VIEW}))
-NO_NAMESPACES = confine(frozenset(NAMESPACES))
-NO_LANDLOCK = confine(frozenset({LANDLOCK}))
+NO_VIEW = confined(frozenset({VIEW}))
+NO_NAMESPACES = confined(frozenset(NAMESPACES))
+NO_LANDLOCK = confined(frozenset({LANDLOCK}))
 MACHINES = {
     "everything": HERE,
     "no mount namespace": NO_VIEW,

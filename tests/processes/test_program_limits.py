@@ -23,9 +23,10 @@ from goldenpath.processes.confinement import (
 )
 from goldenpath.processes.sandbox.mounts import _version
 from goldenpath.processes.sandbox.request import NAMESPACES
+from tests.confined import confined
 
 PYTHON = Path(sys.executable).resolve()
-MACHINES = {"everything": confine(), "no namespaces": confine(frozenset(NAMESPACES))}
+MACHINES = {"everything": confined(), "no namespaces": confined(frozenset(NAMESPACES))}
 STAY = "\ntime.sleep(20)\n"
 BOMB = "import os, time\nfor _ in range(8):\n  try: os.fork()\n  except OSError: break" + STAY
 MANY = "import os, time\nfor _ in range(150):\n  if os.fork() == 0: break" + STAY

@@ -18,12 +18,13 @@ from goldenpath.project.load import load_project
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_program import Uv
 from goldenpath.train.run import train
+from tests.confined import confined
 from tests.quick_project import commit
 from tests.sizes import full_size
 from tests.starter import KEPT, NOW, UV, environment
 from tests.train.conftest import Quick
 
-HERE = confine()
+HERE = confined()
 pytestmark = pytest.mark.skipif(
     not {PROCESSES, VIEW} <= set(HERE.measures), reason="SKIPPED: this kernel gives no namespaces"
 )

@@ -14,7 +14,6 @@ from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.store import read
 from goldenpath.oci.stores.memory import MemoryStore
-from goldenpath.processes.confinement import confine
 from goldenpath.project.load import load_project
 from goldenpath.project.scaffold import create
 from goldenpath.project.spec import Project, PythonModel
@@ -29,12 +28,13 @@ from goldenpath.train.python_content import read_code, served_model, unpack_cont
 from goldenpath.train.run import Trained, train
 from goldenpath.train.source.source_export import export_commit
 from goldenpath.train.source_state import open_checkout
+from tests.confined import confined
 from tests.quick_project import commit, leave_out_tests
 from tests.starter import KEPT, NOW, UV, environment
 
 pytestmark = pytest.mark.timeout(300)  # it installs two environments
 
-HERE = confine()
+HERE = confined()
 
 
 def _train(project: Project, work: Path) -> Trained:

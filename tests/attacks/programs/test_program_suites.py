@@ -16,13 +16,13 @@ from goldenpath.attacks.programs.process_bombs import BOMB_CONTROLS
 from goldenpath.attacks.programs.sandbox_suite import sandbox_suite
 from goldenpath.attacks.programs.source_attacks import SOURCE_CONTROLS
 from goldenpath.errors import Unavailable
-from goldenpath.processes.confinement import confine
 from goldenpath.processes.sandbox.request import LANDLOCK, MEASURES, NAMESPACES
 from goldenpath.release.attacks.suite import AttackSuite, run
+from tests.confined import confined
 from tests.sizes import at_size, full_size
 
 WHOLE = pytest.mark.skipif(
-    bool(confine().missing), reason=f"SKIPPED: this kernel lacks {', '.join(confine().missing)}"
+    bool(confined().missing), reason=f"SKIPPED: this kernel lacks {', '.join(confined().missing)}"
 )
 LACKS = [frozenset({LANDLOCK}), frozenset(NAMESPACES)]
 MAKERS = [build_suite, sandbox_suite]

@@ -21,12 +21,13 @@ from goldenpath.processes.sandbox.request import LANDLOCK, NAMESPACES, PROCESSES
 from goldenpath.serve.model.supervised_worker import SupervisedModel
 from goldenpath.serve.model.worker import SCRATCH_SIZE, WorkerTerms
 from goldenpath.serve.model.worker_memory import held_memory
+from tests.confined import confined
 from tests.serve.model.test_worker import EXAMPLE, place
 from tests.serve.process import packed_code, started
 from tests.serve.running import run
 from tests.sizes import full_size
 
-HERE = confine()
+HERE = confined()
 needs_all = pytest.mark.skipif(
     not {PROCESSES, VIEW, LANDLOCK, SECCOMP} <= set(HERE.measures),
     reason="SKIPPED: this kernel lacks a measure",

@@ -9,7 +9,6 @@ import pytest
 
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
-from goldenpath.processes.confinement import confine
 from goldenpath.project.load import load_project
 from goldenpath.train.environment.environment_cache import (
     MAX_KEPT,
@@ -19,10 +18,11 @@ from goldenpath.train.environment.environment_cache import (
     record_modules,
 )
 from goldenpath.train.run import train
+from tests.confined import confined
 from tests.starter import NOW, UV, environment
 from tests.train.conftest import Quick
 
-HERE = confine()
+HERE = confined()
 
 
 class Maker:

@@ -8,12 +8,12 @@ import pytest
 from goldenpath.compose.building import project_faults
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.home import Home
-from goldenpath.processes.confinement import confine
 from goldenpath.train.environment.lock_check import accepted_lock, lock_faults
 from goldenpath.train.environment.uv_program import Uv
+from tests.confined import confined
 from tests.starter import UV, environment
 
-SHOP = Uv(UV, environment(), confine())
+SHOP = Uv(UV, environment(), confined())
 
 
 def _edit(file: Path, old: str, new: str) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
-from goldenpath.processes.confinement import Sandbox, confine, interpreter_files
+from goldenpath.processes.confinement import Sandbox, interpreter_files
 from goldenpath.train.environment.locked_environment import make_environment
 from goldenpath.train.environment.uv_program import Uv
+from tests.confined import confined
 from tests.starter import UV, environment
 from tests.train.source.repositories import git
 
-HERE = confine()
+HERE = confined()
 pytestmark = pytest.mark.skipif(
     not HERE.confines_files, reason="SKIPPED: this kernel confines no files"
 )
