@@ -1,7 +1,7 @@
 """Describes data for the record: digest, size, shape, time range, and a summary of each column."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -83,10 +83,15 @@ def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
     )
 
 
-def read_parquet(path: Path) -> pa.Table:
-    """Read a Parquet file. Raises `InvalidInput` if it is missing or not a Parquet file."""
+def read_parquet(path: Path, wanted: Collection[str] | None = None) -> pa.Table:
+    """Read a Parquet file, of its columns those that are wanted.
+
+    Raises `InvalidInput` if it is missing or not a Parquet file.
+    """
     try:
-        return pyarrow.parquet.read_table(path)
+        names = pyarrow.parquet.read_schema(path).names
+        chosen = None if wanted is None else [name for name in names if name in wanted]
+        return pyarrow.parquet.read_table(path, columns=chosen)
     except (OSError, pa.ArrowException) as error:
         raise InvalidInput(f"{path} is not a Parquet file: {error}") from error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from goldenpath.drift.reference_profile import ReferenceTimes
@@ -15,11 +16,19 @@ from goldenpath.project.number_text import number_text
 from goldenpath.project.slicing import slices
 from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
 from goldenpath.project.task.answer_rules import AnswerRules
+from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.train.data.dataset import read_parquet
 from goldenpath.train.data.part_columns import with_parts
+from goldenpath.train.data.table_file import Column
+from goldenpath.train.evaluation.distinct_values import (
+    LabelledRows,
+    count_distinct,
+    count_shared,
+    labelled_rows,
+)
 from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.golden import make_golden
-from goldenpath.train.evaluation.robustness import MAX_ROWS, Trial, robustness
+from goldenpath.train.evaluation.robustness import Trial, robustness, sampled
 from goldenpath.train.evaluation.score import Numbers, Scorer, Table, column_of
 from goldenpath.train.evaluation.score_difference import ScoreDifference, score_difference
 from goldenpath.train.evaluation.task_metrics import EvaluatedRows, task_metrics
@@ -28,6 +37,7 @@ from goldenpath.train.training_run import Golden, Metric
 Floats = NDArray[np.float64]
 
 KEY, TARGET, SCORE, TIME = "key", "target", "score", "time"
+_OTHERS = (KEY, TARGET, SCORE, TIME)
 MAX_GROUPS = 50
 """Largest number of values of one slice. A column with more is not meant as a slice."""
 
@@ -75,15 +85,26 @@ class Evaluation:
 class ScoredOutputs:
     """Both tables of a training, and what the packaged model answers to their rows."""
 
-    reference: pa.Table
-    held_out: pa.Table
-    before: Numbers
-    """The answers to the training rows."""
-    scores: Numbers
-    """The answers to the evaluation rows."""
+    reference: "_Scored"
+    held_out: "_Scored"
     target: Floats
-    skews: tuple[float, ...]
-    """The largest difference to the training's own answers, for each table that has them."""
+
+    @property
+    def skews(self) -> tuple[float, ...]:
+        """The largest difference to the training's own answers, for each table that has them."""
+        found = (self.reference.skew, self.held_out.skew)
+        return tuple(skew for skew in found if skew is not None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """One table: its features as numbers, what else it has, and the answers to its rows."""
+
+    columns: Table
+    rest: pa.Table
+    scores: Numbers
+    skew: float | None
+    """The largest difference to the training's own answers; None without any to compare."""
 
 
 def scored_outputs(project: Project, outputs: Path, score: Scorer) -> ScoredOutputs:
@@ -94,44 +115,55 @@ def scored_outputs(project: Project, outputs: Path, score: Scorer) -> ScoredOutp
     """
     for name in (REFERENCE, EVALUATION):
         refuse_missing(outputs, name)
-    contract = project.contract
-    reference = with_parts(read_parquet(outputs / REFERENCE), contract)
-    held_out = with_parts(read_parquet(outputs / EVALUATION), contract)
-    _require(held_out, (KEY, TARGET, *project.slices), EVALUATION)
-    before, trained = _scored(project, reference, score, REFERENCE)
-    scores, evaluated = _scored(project, held_out, score, EVALUATION)
-    skews = tuple(skew for skew in (trained, evaluated) if skew is not None)
-    target = _target(project.contract, held_out)
-    return ScoredOutputs(reference, held_out, before, scores, target, skews)
+    wanted = _columns_read(project)
+    tables = {
+        name: with_parts(read_parquet(outputs / name, wanted), project.contract)
+        for name in (REFERENCE, EVALUATION)
+    }
+    _require(tables[EVALUATION], (KEY, TARGET, *project.slices), EVALUATION)
+    # Each table is handed over, so that a column is gone once its numbers are there.
+    reference = _scored(project, tables.pop(REFERENCE), score, REFERENCE)
+    held_out = _scored(project, tables.pop(EVALUATION), score, EVALUATION)
+    return ScoredOutputs(reference, held_out, _target(project.contract, held_out.rest))
+
+
+def _columns_read(project: Project) -> frozenset[str]:
+    """Return the columns that are read of what a training wrote."""
+    features = {feature.name for feature in project.contract.features}
+    features |= set(declared_names(project.contract))
+    return frozenset({*features, *_OTHERS, *project.slices})
 
 
 def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
     """Return the evaluation of the packaged model. Raises as `scored_outputs` does."""
     scored = scored_outputs(project, outputs, score)
-    reference, held_out, target = scored.reference, scored.held_out, scored.target
-    before, scores, skews = scored.before, scored.scores, scored.skews
-    columns = _features(reference, project.contract)
+    reference, held_out, target = scored.reference.rest, scored.held_out.rest, scored.target
+    columns, before, scores = (
+        scored.reference.columns,
+        scored.reference.scores,
+        scored.held_out.scores,
+    )
     rules = AnswerRules(project.contract)
     first, unseen = (np.asarray(rules.monitored(each), np.float64) for each in (before, scores))
     return Evaluation(
         metrics=(
-            *_metrics(project, held_out, target, scores),
-            *_robustness(project.contract, score, held_out, columns),
+            *_metrics(project, scored.held_out, target),
+            *_robustness(project.contract, score, scored.held_out.columns, columns),
         ),
         reference=ReferenceRows(columns, unseen, _times(reference, held_out)),
         score_difference=score_difference(first, unseen),
         golden=make_golden(project.contract, columns, score),
         rows_trained=reference.num_rows,
         rows_evaluated=held_out.num_rows,
-        largest_skew=max(skews, default=0.0),
-        is_compared=bool(skews),
+        largest_skew=max(scored.skews, default=0.0),
+        is_compared=bool(scored.skews),
         shared_keys=_shared_keys(reference, held_out),
         repeated_keys=_repeated_keys(reference),
         rows=render_rows(
             held_out[KEY].to_pylist(),
             target,
             scores,
-            {name: _labels(held_out, name) for name in project.slices},
+            {name: _labels(held_out, name).rows() for name in project.slices},
         ),
     )
 
@@ -165,13 +197,15 @@ def _target(contract: Contract, table: pa.Table) -> Floats:
     if contract.task == "classes":
         known = {name: float(place) for place, name in enumerate(contract.classes)}
         labels = _labels(table, TARGET)
-        unknown = next((label for label in labels if label not in known), None)
-        if unknown is not None:
+        places = np.array([known.get(name, np.nan) for name in labels.names])[labels.codes]
+        unknown = np.flatnonzero(np.isnan(places))
+        if len(unknown):
+            name = labels.names[labels.codes[unknown[0]]]
             raise InvalidInput(
-                f"{EVALUATION} has the target {unknown[:60]!r}: expected one of "
+                f"{EVALUATION} has the target {name[:60]!r}: expected one of "
                 f"{', '.join(contract.classes)[:200]}"
             )
-        return np.array([known[label] for label in labels])
+        return places
     target = _numbers(table, TARGET, EVALUATION)
     if contract.task == "probability" and not np.isin(target, (0.0, 1.0)).all():
         raise InvalidInput(
@@ -186,6 +220,9 @@ def _scores(contract: Contract, table: pa.Table, file: str) -> Numbers:
     width = AnswerRules(contract).width
     if contract.task != "classes":
         return _numbers(table, SCORE, file)[:, None]
+    vectors = _vectors_of(table[SCORE], width)
+    if vectors is not None:
+        return vectors
     listed = table[SCORE].to_pylist()
     row = next((row for row, each in enumerate(listed) if not _is_vector(each, width)), None)
     if row is not None:
@@ -196,6 +233,17 @@ def _scores(contract: Contract, table: pa.Table, file: str) -> Numbers:
     return np.array(listed, np.float64)
 
 
+def _vectors_of(column: Column, width: int) -> Numbers | None:
+    """Return the lists of a column as a matrix; None unless each has `width` numbers."""
+    kind = column.type
+    if not (pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)) or column.null_count:
+        return None
+    if not pc.all(pc.equal(pc.list_value_length(column), width)).as_py():
+        return None
+    flat = np.asarray(pc.list_flatten(column).to_numpy(), np.float64)
+    return None if np.isnan(flat).any() else flat.reshape(-1, width)
+
+
 def _is_vector(value: object, width: int) -> bool:
     return (
         isinstance(value, list)
@@ -204,13 +252,11 @@ def _is_vector(value: object, width: int) -> bool:
     )
 
 
-def _scored(
-    project: Project, table: pa.Table, score: Scorer, file: str
-) -> tuple[Numbers, float | None]:
+def _scored(project: Project, table: pa.Table, score: Scorer, file: str) -> _Scored:
     """Return the packaged model's answers, and their largest difference to the training's.
 
     A difference counts in the unit of the answer, or as a share of answers that are larger than 1.
-    None if a model was given without answers to compare.
+    There is none if a model was given without answers to compare.
     """
     contract = project.contract
     names = [feature.name for feature in contract.features]
@@ -218,68 +264,67 @@ def _scored(
     _require(table, (*((SCORE,) if is_needed else ()), *names), file)
     if not table.num_rows:
         raise InvalidInput(f"{file} has no rows")
-    columns = _features(table, contract)
+    kept, columns = {*_OTHERS, *project.slices}, dict[str, NDArray[np.floating]]()
     for feature in contract.features:
+        columns[feature.name] = column_of(feature, _column(table, feature.name))
         values = np.asarray(columns[feature.name], np.float64)
         is_invalid = np.isinf(values) if feature.missing else ~np.isfinite(values)
         if is_invalid.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
+        if feature.name not in kept:
+            table = table.drop_columns([feature.name])
     scores = score(columns)
     if not is_needed:
-        return scores, None
+        return _Scored(columns, table, scores, None)
     written = _scores(contract, table, file)
     distances = np.abs(scores - written) / np.maximum(np.abs(scores), 1.0)
-    return scores, float(distances.max())
+    return _Scored(columns, table, scores, float(distances.max()))
 
 
-def _metrics(
-    project: Project, table: pa.Table, target: Floats, scores: Numbers
-) -> Iterator[Metric]:
-    for name, rows in chain(_groups(table, project.slices), _contract_groups(project, table)):
-        answered = EvaluatedRows(project.contract, target[rows], scores[rows])
+def _metrics(project: Project, held_out: _Scored, target: Floats) -> Iterator[Metric]:
+    groups = _groups(held_out.rest, project.slices)
+    for name, rows in chain(groups, _contract_groups(project, held_out.columns)):
+        answered = EvaluatedRows(project.contract, target[rows], held_out.scores[rows])
         for metric, estimate in task_metrics(answered):
             yield Metric(metric, estimate.value, estimate.low, estimate.high, len(rows), name)
 
 
 def _robustness(
-    contract: Contract, score: Scorer, held_out: pa.Table, reference: Table
+    contract: Contract, score: Scorer, held_out: Table, reference: Table
 ) -> Iterator[Metric]:
-    tables = [
-        {name: np.asarray(values, np.float64) for name, values in table.items()}
-        for table in (_features(held_out, contract), reference)
-    ]
-    rows = min(held_out.num_rows, MAX_ROWS)
-    for name, estimate in robustness(Trial(score, contract, *tables)):
+    # Of millions of rows a sample is tested, so no other row needs to be a wider number.
+    tested = {name: sampled(values) for name, values in held_out.items()}
+    scale = {name: np.asarray(values, np.float64) for name, values in reference.items()}
+    rows = len(next(iter(tested.values())))
+    for name, estimate in robustness(Trial(score, contract, tested, scale)):
         yield Metric(name, estimate.value, estimate.low, estimate.high, rows)
 
 
 def _groups(table: pa.Table, slices: Sequence[str]) -> Iterator[tuple[str, NDArray[np.int64]]]:
     yield "", np.arange(table.num_rows)
     for column in slices:
-        labels = np.array(_labels(table, column))
-        values = np.unique(labels)
-        if len(values) > MAX_GROUPS:
+        labels = _labels(table, column)
+        if len(labels.names) > MAX_GROUPS:
             raise InvalidInput(
-                f"slice {column!r} has {len(values)} values: expected at most {MAX_GROUPS}"
+                f"slice {column!r} has {len(labels.names)} values: expected at most {MAX_GROUPS}"
             )
-        for value in values:
-            yield f"{column}={value}", np.flatnonzero(labels == value)
+        for code, value in enumerate(labels.names):
+            yield f"{column}={value}", np.flatnonzero(labels.codes == code)
 
 
-def _contract_groups(project: Project, table: pa.Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
+def _contract_groups(project: Project, columns: Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Yield the intervals of numbers in the contract, which the canary judge compares as well."""
     for group in slices(project.contract):
         if group.feature in project.slices:
             continue  # `_groups` yields each value of these columns
-        feature = project.contract.features[group.column]
-        values = column_of(feature, _column(table, group.feature)).astype(np.float32)
+        values = columns[group.feature].astype(np.float32)
         inside = (values >= np.float32(group.low)) & (values < np.float32(group.high))
         if project.contract.features[group.column].slices and inside.any():
             yield f"{group.feature}={group.label}", np.flatnonzero(inside)
 
 
-def _labels(table: pa.Table, column: str) -> list[str]:
-    return [_label(value) for value in table[column].to_pylist()]
+def _labels(table: pa.Table, column: str) -> LabelledRows:
+    return labelled_rows(table[column], _label)
 
 
 def _label(value: object) -> str:
@@ -291,13 +336,13 @@ def _label(value: object) -> str:
 def _shared_keys(reference: pa.Table, held_out: pa.Table) -> int | None:
     if KEY not in reference.column_names:
         return None
-    return len(set(reference[KEY].to_pylist()) & set(held_out[KEY].to_pylist()))
+    return count_shared(reference[KEY], held_out[KEY])
 
 
 def _repeated_keys(reference: pa.Table) -> int:
     if KEY not in reference.column_names:
         return 0
-    return reference.num_rows - len(set(reference[KEY].to_pylist()))
+    return reference.num_rows - count_distinct(reference[KEY])
 
 
 def _require(table: pa.Table, names: Sequence[str], file: str) -> None:

@@ -146,12 +146,22 @@ def model_scores(path: Path, contract: Contract, table: Table) -> Numbers:
 
 def run_model(graph: OnnxGraph, contract: Contract, table: Table) -> Numbers:
     """Return the answer for each row of `table`. Raises as `model_scores` does."""
-    rows = rows_of(contract, table)
     width = len(contract.classes) or 1
     try:
-        parts = [graph.run(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
+        parts = [graph.run(rows) for rows in _pieces(contract, table)]
     except InvalidInput:
         raise
     except GoldenPathError as error:
         raise InvalidInput(error.message) from error
     return checked(np.concatenate(parts)[:, :width].astype(np.float64), contract)
+
+
+def _pieces(contract: Contract, table: Table) -> Iterator[NDArray[np.float32]]:
+    """Yield the input of a model in pieces; each is made when it is needed."""
+    count = len(table[contract.features[0].name])
+    for start in range(0, count, _ROWS):
+        if isinstance(table, RowMatrix):
+            yield table.matrix[start : start + _ROWS]
+        else:
+            names = [feature.name for feature in contract.features]
+            yield rows_of(contract, {name: table[name][start : start + _ROWS] for name in names})
