@@ -1,10 +1,13 @@
 """Outputs are evaluated only if they have all columns, no NaN, and targets 0 and 1."""
 
 import dataclasses
+import hashlib
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +17,7 @@ from goldenpath.project.load import load_project
 from goldenpath.project.spec import Project
 from goldenpath.train.evaluation import evaluate as evaluation
 from goldenpath.train.evaluation.evaluate import Evaluation
+from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.score import onnx_scorer
 
 EVALUATION = "evaluation.parquet"
@@ -147,3 +151,26 @@ def test_a_number_with_slices_has_metrics_for_each_interval(
     rows = {metric.slice: metric.rows for metric in metrics if metric.name == "roc_auc"}
     assert rows[f"{first.name}=-1e+09 to 1e+09"] == rows[""]
     assert f"{first.name}=below -1e+09" not in rows
+
+
+def test_rows_have_the_bytes_that_versions_of_0_1_wrote() -> None:
+    keys: list[object] = [3, "x", None, 2.5, *range(100, 140)]
+    numbers = np.linspace(0, 1, len(keys))
+    labels = [str(number % 3) for number in range(len(keys))]
+
+    hashed = [hashlib.blake2b(str(key).encode(), digest_size=16).digest() for key in keys]
+    order = sorted(range(len(hashed)), key=hashed.__getitem__)
+    older = pa.table(
+        {
+            "key": pa.array([hashed[index] for index in order], pa.binary(16)),
+            "target": pa.array(numbers[order], pa.float64()),
+            "score": pa.array(numbers[order], pa.float64()),
+            "slice:of": pa.array([labels[index] for index in order], pa.string()),
+        }
+    )
+    file = io.BytesIO()
+    pq.write_table(older, file, compression="zstd")
+
+    assert render_rows(keys, numbers, numbers[:, None], {"of": labels}) == file.getvalue()
+    with pytest.raises(InvalidInput, match="repeat a key"):
+        render_rows([*keys[:-1], 3], numbers, numbers[:, None], {})

@@ -1,6 +1,6 @@
 """Evaluates a packaged model on the tables that the training wrote, overall and per slice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,14 +18,15 @@ from goldenpath.project.spec import EVALUATION, REFERENCE, Contract, Project
 from goldenpath.project.task.answer_rules import AnswerRules
 from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.train.data.dataset import read_parquet
-from goldenpath.train.data.part_columns import with_parts
-from goldenpath.train.data.table_file import Column
-from goldenpath.train.evaluation.distinct_values import (
+from goldenpath.train.data.distinct_values import (
     LabelledRows,
     count_distinct,
     count_shared,
     labelled_rows,
 )
+from goldenpath.train.data.number_columns import read_numbers
+from goldenpath.train.data.part_columns import with_parts
+from goldenpath.train.data.table_file import Column
 from goldenpath.train.evaluation.evaluation_rows import render_rows
 from goldenpath.train.evaluation.golden import make_golden
 from goldenpath.train.evaluation.robustness import Trial, robustness, sampled
@@ -115,23 +116,33 @@ def scored_outputs(project: Project, outputs: Path, score: Scorer) -> ScoredOutp
     """
     for name in (REFERENCE, EVALUATION):
         refuse_missing(outputs, name)
-    wanted = _columns_read(project)
-    tables = {
-        name: with_parts(read_parquet(outputs / name, wanted), project.contract)
-        for name in (REFERENCE, EVALUATION)
-    }
-    _require(tables[EVALUATION], (KEY, TARGET, *project.slices), EVALUATION)
+    read = {name: _read(project, outputs / name) for name in (REFERENCE, EVALUATION)}
+    _require(read[EVALUATION].names, (KEY, TARGET, *project.slices), EVALUATION)
     # Each table is handed over, so that a column is gone once its numbers are there.
-    reference = _scored(project, tables.pop(REFERENCE), score, REFERENCE)
-    held_out = _scored(project, tables.pop(EVALUATION), score, EVALUATION)
+    reference = _scored(project, read.pop(REFERENCE), score, REFERENCE)
+    held_out = _scored(project, read.pop(EVALUATION), score, EVALUATION)
     return ScoredOutputs(reference, held_out, _target(project.contract, held_out.rest))
 
 
-def _columns_read(project: Project) -> frozenset[str]:
-    """Return the columns that are read of what a training wrote."""
-    features = {feature.name for feature in project.contract.features}
-    features |= set(declared_names(project.contract))
-    return frozenset({*features, *_OTHERS, *project.slices})
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A table as a training wrote it: features that are numbers already, and the rest."""
+
+    numbers: Mapping[str, NDArray[np.float64]]
+    rest: pa.Table
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({*self.numbers, *self.rest.column_names})
+
+
+def _read(project: Project, path: Path) -> _Read:
+    features = {feature.name for feature in project.contract.features if not feature.texts}
+    numbers = read_numbers(path, features)
+    others = {*(feature.name for feature in project.contract.features), *_OTHERS, *project.slices}
+    wanted = (others | set(declared_names(project.contract))) - set(numbers)
+    wanted |= {*_OTHERS, *project.slices}
+    return _Read(numbers, with_parts(read_parquet(path, wanted), project.contract))
 
 
 def evaluate(project: Project, outputs: Path, score: Scorer) -> Evaluation:
@@ -181,7 +192,7 @@ def columns_of(path: Path, contract: Contract) -> Table:
     """
     table = with_parts(read_parquet(path), contract)
     names = [feature.name for feature in contract.features]
-    _require(table, names, path.name)
+    _require(table.column_names, names, path.name)
     return _features(table, contract)
 
 
@@ -238,7 +249,7 @@ def _vectors_of(column: Column, width: int) -> Numbers | None:
     kind = column.type
     if not (pa.types.is_list(kind) and pa.types.is_floating(kind.value_type)) or column.null_count:
         return None
-    if not pc.all(pc.equal(pc.list_value_length(column), width)).as_py():
+    if (np.asarray(pc.list_value_length(column).to_numpy()) != width).any():
         return None
     flat = np.asarray(pc.list_flatten(column).to_numpy(), np.float64)
     return None if np.isnan(flat).any() else flat.reshape(-1, width)
@@ -252,7 +263,7 @@ def _is_vector(value: object, width: int) -> bool:
     )
 
 
-def _scored(project: Project, table: pa.Table, score: Scorer, file: str) -> _Scored:
+def _scored(project: Project, read: _Read, score: Scorer, file: str) -> _Scored:
     """Return the packaged model's answers, and their largest difference to the training's.
 
     A difference counts in the unit of the answer, or as a share of answers that are larger than 1.
@@ -261,17 +272,21 @@ def _scored(project: Project, table: pa.Table, score: Scorer, file: str) -> _Sco
     contract = project.contract
     names = [feature.name for feature in contract.features]
     is_needed = project.training.given is None or bool(project.training.given.score)
-    _require(table, (*((SCORE,) if is_needed else ()), *names), file)
+    _require(read.names, (*((SCORE,) if is_needed else ()), *names), file)
+    table, numbers = read.rest, read.numbers
+    del read
     if not table.num_rows:
         raise InvalidInput(f"{file} has no rows")
     kept, columns = {*_OTHERS, *project.slices}, dict[str, NDArray[np.floating]]()
     for feature in contract.features:
-        columns[feature.name] = column_of(feature, _column(table, feature.name))
+        name = feature.name
+        found = numbers[name] if name in numbers else _column(table, name)
+        columns[name] = column_of(feature, found)
         values = np.asarray(columns[feature.name], np.float64)
         is_invalid = np.isinf(values) if feature.missing else ~np.isfinite(values)
         if is_invalid.any():
             raise InvalidInput(f"{file} has a {feature.name!r} that is not a number")
-        if feature.name not in kept:
+        if feature.name not in kept and feature.name not in numbers:
             table = table.drop_columns([feature.name])
     scores = score(columns)
     if not is_needed:
@@ -345,8 +360,8 @@ def _repeated_keys(reference: pa.Table) -> int:
     return reference.num_rows - count_distinct(reference[KEY])
 
 
-def _require(table: pa.Table, names: Sequence[str], file: str) -> None:
-    missing = [name for name in names if name not in table.column_names]
+def _require(present: Collection[str], names: Sequence[str], file: str) -> None:
+    missing = [name for name in names if name not in present]
     if missing:
         raise InvalidInput(f"{file} lacks the columns {', '.join(missing)}")
 

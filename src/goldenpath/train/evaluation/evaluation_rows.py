@@ -51,20 +51,29 @@ def render_rows(
     A target that is no small whole number is stored as a float, and several scores as a list.
     Raises `InvalidInput` if a key is repeated.
     """
-    hashed = [hashlib.blake2b(str(key).encode(), digest_size=_KEY_BYTES).digest() for key in keys]
-    order = sorted(range(len(hashed)), key=hashed.__getitem__)
-    if len(set(hashed)) != len(hashed):
+    hashed = b"".join(
+        hashlib.blake2b(str(key).encode(), digest_size=_KEY_BYTES).digest() for key in keys
+    )
+    # As two big-endian numbers, which have the order of the bytes.
+    halves = np.frombuffer(bytearray(hashed), ">u8").reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    ordered = halves[order]
+    if (ordered[1:] == ordered[:-1]).all(axis=1).any():
         raise InvalidInput("the evaluation rows repeat a key: expected one row for each key")
     import pyarrow as pa
     import pyarrow.parquet
 
     columns: dict[str, pa.Array[pa.Scalar[pa.DataType]]] = {
-        "key": pa.array([hashed[index] for index in order], pa.binary(_KEY_BYTES)),
+        "key": pa.Array.from_buffers(
+            pa.binary(_KEY_BYTES), len(order), [None, pa.py_buffer(ordered.tobytes())]
+        ),
         "target": _targets(target[order]),
         "score": _scores(score[order]),
     }
     for name, labels in slices.items():
-        columns[f"slice:{name}"] = pa.array([labels[index] for index in order], pa.string())
+        columns[f"slice:{name}"] = pa.array(
+            [labels[index] for index in order.tolist()], pa.string()
+        )
     file = io.BytesIO()
     pyarrow.parquet.write_table(pa.table(columns), file, compression="zstd")
     return file.getvalue()
