@@ -221,9 +221,11 @@ def monitors_of(home: Home) -> "MonitorReader":
     """Return what reads the findings of this machine's monitors, for the gate `findings`."""
 
     def read(platform: Platform, model: str) -> "MonitorView":
+        from goldenpath.audit.advisories.advisory_findings import VexDesk
         from goldenpath.audit.health.monitor_evidence import monitor_view
 
-        return monitor_view(home, platform, model)
+        desk = VexDesk(platform, signed_statements(home, platform), now())
+        return monitor_view(home, platform, model, desk)
 
     return read
 

@@ -18,6 +18,7 @@ from goldenpath.audit.advisories.advisory_findings import (
 from goldenpath.audit.advisories.live_exposure import UNREAD, Exposure, exposures, live_releases
 from goldenpath.audit.advisories.vex_statement import VEX, VexClaim, vex_statement
 from goldenpath.audit.alarms.closing import ListedFinding, listed
+from goldenpath.audit.health.monitor_evidence import monitor_view
 from goldenpath.audit.registers.finding_limits import owed
 from goldenpath.audit.registers.register_gathering import gather_register
 from goldenpath.cli import findings
@@ -181,6 +182,30 @@ def test_a_vex_statement_closes_a_finding_until_its_day(scanned: Scanned) -> Non
         first={},
     )
     assert reopened.state == "open" and reopened.opened_at == again.finding.opened_at
+
+
+def test_the_gate_counts_a_finding_as_open_but_for_the_time_of_its_statement(
+    scanned: Scanned,
+) -> None:
+    now = datetime.now(UTC)
+    platform, home = scanned.road.trusted().platform, scanned.road.home
+    (alone,) = monitor_view(home, platform, MODEL).findings
+    (known,) = monitor_view(home, platform, MODEL, scanned.desk(now)).findings
+    assert alone.is_open(now) and not known.is_open(now)
+    assert known.open_again is not None and known.is_open(known.open_again)
+    late = known.open_again + timedelta(days=1)
+
+    (later,) = monitor_view(home, platform, MODEL, scanned.desk(late)).findings
+
+    assert later.is_open(late) and not later.is_open(now), "it was closed when something entered"
+    file = home.findings / f"{alone.id}.json"
+    before = file.read_bytes()
+    file.unlink()
+    try:
+        (lost,) = monitor_view(home, platform, MODEL, scanned.desk(now)).findings
+    finally:
+        file.write_bytes(before)
+    assert lost.is_open(now) and lost.kind == "advisory", "a lost file opens no gate"
 
 
 def exposed(scanned: Scanned) -> list[Exposure]:

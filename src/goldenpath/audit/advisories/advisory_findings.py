@@ -68,6 +68,14 @@ class VexDesk:
         return closings[0] if closings else None
 
 
+def closed_once(finding: DriftFinding, desk: VexDesk) -> VexClosing | None:
+    """Return the statement that closes a finding now, or that closed it until its day."""
+    closing = desk.closing(finding)
+    if closing is not None and closing.refused and closing.signed_at is not None:
+        closing = replace(desk, moment=closing.signed_at).closing(finding)
+    return None if closing is None or closing.refused else closing
+
+
 def with_vex(listed: ListedFinding, desk: VexDesk | None) -> ListedFinding:
     """Return a finding with the VEX statement that closes it, or why the last one does not."""
     closing = None if desk is None else desk.closing(listed.finding)

@@ -67,6 +67,7 @@ class VexClosing:
     until: datetime | None
     refused: str = ""
     """Why it does not count; empty if it does."""
+    signed_at: datetime | None = None
 
     @property
     def sentence(self) -> str:
@@ -166,6 +167,7 @@ def _closing(
         until,
         _signer_refusal(signed, place, platform, moment)
         or _terms_fault(signed, statuses, until, moment),
+        signed.statement.signed_at,
     )
 
 

@@ -47,11 +47,19 @@ class OpenFindings:
         named = [_finding_text(each, asked) for each in blocking[:_MOST_NAMED]]
         more = len(blocking) - len(named)
         named += [f"and {more} more"] if more else []
-        cure = (
-            f"repair the source of {blocking[0].id}, or close it: goldenpath findings close "
-            f"{blocking[0].id} --reason …; a model that fits no more: goldenpath renew"
+        return Finding(self.name, "fail", "; ".join(named), _cure(blocking[0]))
+
+
+def _cure(finding: MonitorFinding) -> str:
+    if finding.kind == "advisory":
+        return (
+            "build a release with a package that is mended, or sign why it does not endanger this "
+            f"one: goldenpath findings vex {finding.id} --justification … --reason … --until DAY"
         )
-        return Finding(self.name, "fail", "; ".join(named), cure)
+    return (
+        f"repair the source of {finding.id}, or close it: goldenpath findings close "
+        f"{finding.id} --reason …; a model that fits no more: goldenpath renew"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,16 @@ class MonitorFinding:
     """The person whose signature closed it."""
     reason: str = ""
     owner: str = ""
+    open_again: datetime | None = None
+    """When what ended it ends itself; None if it does not."""
 
     def is_open(self, moment: datetime) -> bool:
         """Whether it had been opened by a moment and nothing had ended it."""
-        is_opened = self.opened_at is None or self.opened_at <= moment
-        return is_opened and (self.ended_at is None or self.ended_at > moment)
+        if self.opened_at is not None and self.opened_at > moment:
+            return False
+        if self.open_again is not None and self.open_again <= moment:
+            return True
+        return self.ended_at is None or self.ended_at > moment
 
 
 @dataclass(frozen=True, slots=True)
