@@ -25,6 +25,8 @@ class DvcPointer:
     is_folder: bool
     path: str
     """Relative to the folder of the `.dvc` file."""
+    is_old: bool = False
+    """Whether DVC 2 wrote it, which hashed texts with the line ends of Unix."""
 
 
 class _Output(msgspec.Struct):
@@ -32,7 +34,8 @@ class _Output(msgspec.Struct):
 
     md5: Annotated[str, Meta(pattern=r"^[a-f0-9]{32}(\.dir)?\Z")]
     path: Annotated[str, Meta(min_length=1)]
-    hash: Literal["md5"] = "md5"
+    hash: Literal["md5"] | None = None
+    """DVC 3 always writes it."""
 
 
 class _PointerFile(msgspec.Struct):
@@ -46,4 +49,5 @@ def read_pointer(file: Path) -> DvcPointer:
     (output,) = typed(value, _PointerFile, file.name, hint=hint).outs
     if Path(output.path).is_absolute() or ".." in Path(output.path).parts:
         raise InvalidInput(f"{file.name} has an output outside its folder: {output.path!r}")
-    return DvcPointer(output.md5.removesuffix(".dir"), output.md5.endswith(".dir"), output.path)
+    md5, is_folder = output.md5.removesuffix(".dir"), output.md5.endswith(".dir")
+    return DvcPointer(md5, is_folder, output.path, output.hash is None)

@@ -1,5 +1,6 @@
 """Data are fetched once from where they are kept, and refused if their digest is not the pinned."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -327,6 +328,38 @@ def test_a_faulty_dvc_file_is_refused(tmp_path: Path, text: str, message: str) -
 
     with pytest.raises(GoldenPathError, match=message):
         fetch_data(tmp_path, DataSource("a", "a.dvc", Digest.of(b"").text), data_cache(tmp_path))
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_texts_with_windows_line_ends_are_found_as_dvc_2_named_them(
+    tmp_path: Path, is_folder: bool
+) -> None:
+    text, unix = b"a,b\r\n1,2\r\n", hashlib.md5(b"a,b\n1,2\n").hexdigest()  # noqa: S324
+    name, top = "rows.csv", unix
+    cache = tmp_path / ".dvc" / "cache"
+    objects = {unix: text}
+    if is_folder:
+        listed = json.dumps([{"md5": unix, "relpath": "one.csv"}]).encode()
+        top, name = hashlib.md5(listed).hexdigest() + ".dir", "rows"  # noqa: S324
+        objects[top] = listed
+    for md5, content in objects.items():
+        (cache / md5[:2]).mkdir(parents=True, exist_ok=True)
+        (cache / md5[:2] / md5[2:]).write_bytes(content)
+    (tmp_path / f"{name}.dvc").write_text(f"outs:\n- md5: {top}\n  size: 12\n  path: {name}\n")
+    given = tmp_path / "given" / name
+    (given / "one.csv" if is_folder else given).parent.mkdir(parents=True)
+    (given / "one.csv" if is_folder else given).write_bytes(text)
+    pinned = source(f"{name}.dvc", given)
+
+    cached = fetch_data(tmp_path, pinned, data_cache(tmp_path / "cache"))
+    assert digest_data(cached).digest.text == pinned.digest
+    given.rename(tmp_path / name)
+
+    assert fetch_data(tmp_path, pinned, data_cache(tmp_path / "other")) == tmp_path / name
+    file = tmp_path / name / "one.csv" if is_folder else tmp_path / name
+    file.write_bytes(b"a,b\r\n1,3\r\n")
+    with pytest.raises(InvalidInput, match="expected MD5"):
+        fetch_data(tmp_path, pinned, data_cache(tmp_path / "third"))
 
 
 @pytest.fixture

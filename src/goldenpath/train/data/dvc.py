@@ -15,6 +15,7 @@ import msgspec
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.project.dvc_pointer import DvcPointer
 from goldenpath.settings import ObjectStore
+from goldenpath.train.data.dvc_hash import DvcHash, dvc_hash
 from goldenpath.train.data.remote_data import RemoteFile, RemoteLocation, at_url, relative_name
 
 _CHUNK = 1024 * 1024
@@ -51,9 +52,9 @@ def at_dvc(file: Path, pointer: DvcPointer, settings: ObjectStore) -> RemoteLoca
 def dvc_md5(path: Path, pointer: DvcPointer) -> str:
     """Return the MD5 that DVC would give to a file or folder that is checked out."""
     if not pointer.is_folder:
-        return _md5(path)
+        return _md5(path, pointer)
     files = sorted(
-        (entry.relative_to(path).as_posix(), _md5(entry))
+        (entry.relative_to(path).as_posix(), _md5(entry, pointer))
         for entry in path.rglob("*")
         if entry.is_file()
     )
@@ -115,23 +116,22 @@ def _object(address: str, settings: ObjectStore) -> RemoteFile:
 
 def _checked(remote: RemoteFile, md5: str) -> Callable[[], Iterable[bytes]]:
     def read() -> Iterator[bytes]:
-        state = hashlib.md5(usedforsecurity=False)
+        state = DvcHash()
         for chunk in remote.read():
             state.update(chunk)
             yield chunk
-        if state.hexdigest() != md5:
+        # Both are right for the object of a name: the SHA-256 in the declaration decides.
+        if md5 not in (state.plain, state.unix):
             raise VerificationError(
-                f"the object of DVC has the wrong MD5: expected {md5}, got {state.hexdigest()}"
+                f"the object of DVC has the wrong MD5: expected {md5}, got {state.plain}"
             )
 
     return read
 
 
-def _md5(path: Path) -> str:
-    state = hashlib.md5(usedforsecurity=False)
-    for chunk in _chunks(path):
-        state.update(chunk)
-    return state.hexdigest()
+def _md5(path: Path, pointer: DvcPointer) -> str:
+    state = dvc_hash(_chunks(path))
+    return state.unix if pointer.is_old else state.plain
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
