@@ -36,6 +36,7 @@ MODULES = (
     "soak",
     "gateway",
     "rollout",
+    "steady",
     "stages",
     "judge",
     "drift",

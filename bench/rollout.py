@@ -33,7 +33,7 @@ def run() -> Iterator[Measurement]:
         here = OneMachine(Path(folder))
         one, two = here.release(), here.release(0.5)
         here.deploy((one, 100))
-        with here.up() as up, _load(up) as seen:
+        with here.up() as up, load(up) as seen:
             seen.until(one)
             first = _seconds(lambda: here.deploy((two, 100)), seen, two)
             yield Measurement(6, "commit to serving, release not started yet", first, "s")
@@ -58,7 +58,7 @@ def run() -> Iterator[Measurement]:
         )
 
 
-def _seconds(change: object, seen: "_Seen", digest: Digest) -> float:
+def _seconds(change: object, seen: "Seen", digest: Digest) -> float:
     began = time.monotonic()
     assert callable(change)
     change()
@@ -79,7 +79,7 @@ def _roll_back(here: OneMachine) -> None:
     )  # fmt: skip
 
 
-class _Seen:
+class Seen:
     """What the load meets: which release answers now, and every failure."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -126,7 +126,8 @@ class _Seen:
 
 
 @contextmanager
-def _load(up: Up) -> Iterator[_Seen]:
+def load(up: Up) -> Iterator[Seen]:
+    """Send requests at a fixed rate for as long as the block runs."""
     status = up.until(lambda status: bool(status.gateway) and status.is_ready)
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.load", status.gateway, PATH, str(RATE)],
@@ -135,7 +136,7 @@ def _load(up: Up) -> Iterator[_Seen]:
     assert process.stdin is not None
     process.stdin.write(json.dumps(question(ROW)) + "\n")
     process.stdin.flush()
-    seen = _Seen(process)
+    seen = Seen(process)
     try:
         yield seen
     finally:
