@@ -10,8 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar, cast
 
 import pytest
+
+Node = TypeVar("Node", bound=ast.AST)
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "goldenpath"
@@ -96,9 +99,17 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
-def _nodes(path: Path) -> tuple[ast.AST, ...]:
-    """Every node of a file, once for all rules."""
-    return tuple(ast.walk(_tree(path)))
+def _nodes(path: Path) -> Mapping[type[ast.AST], list[ast.AST]]:
+    """Every node of a file by its type, once for all rules."""
+    found: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
+    for node in ast.walk(_tree(path)):
+        found[type(node)].append(node)
+    return found
+
+
+def _of(path: Path, kind: type[Node]) -> list[Node]:
+    """The nodes of one type."""
+    return cast("list[Node]", _nodes(path).get(kind, []))
 
 
 def _inner(path: Path) -> str:
@@ -110,9 +121,8 @@ def _code_lines(text: str) -> int:
 
 
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in _nodes(path):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    yield from _of(path, ast.FunctionDef)
+    yield from _of(path, ast.AsyncFunctionDef)
 
 
 def _excepted(name: str, exceptions: Mapping[str, str]) -> str:
@@ -214,13 +224,9 @@ def test_an_effect_has_one_home(rule: str) -> None:
 
 @cache
 def _imported(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in _nodes(path):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
+    plain = {alias.name for node in _of(path, ast.Import) for alias in node.names}
+    names = plain | {node.module for node in _of(path, ast.ImportFrom) if node.module}
+    return {name.partition(".")[0] for name in names}
 
 
 def test_only_files_writes_whole_files() -> None:
@@ -237,9 +243,8 @@ def test_only_files_writes_whole_files() -> None:
 def _renames_and_syncs(path: Path) -> set[str]:
     """Calls such as `os.fsync(file)`, `os.replace(a, b)`, `path.replace(other)`."""
     verbs = {name.rpartition(".")[2] for name in _MOVES}
-    calls = [node for node in _nodes(path) if isinstance(node, ast.Call)]
     found: set[str] = set()
-    for call in calls:
+    for call in _of(path, ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in verbs:
             name = f"{ast.unparse(call.func.value)}.{call.func.attr}"
             # `str.replace` has two arguments, `datetime.replace` and `structs.replace` have names.
@@ -260,16 +265,11 @@ def test_a_local_name_is_a_noun_for_its_value() -> None:
 
 def _locals(path: Path) -> set[str]:
     """Names that functions bind; a comprehension may use any."""
-    inside = {
-        id(name)
-        for node in _nodes(path)
-        if isinstance(node, ast.comprehension)
-        for name in ast.walk(node.target)
-    }
+    inside = {id(name) for node in _of(path, ast.comprehension) for name in ast.walk(node.target)}
     return {
         node.id
-        for node in _nodes(path)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in inside
+        for node in _of(path, ast.Name)
+        if isinstance(node.ctx, ast.Store) and id(node) not in inside
     }
 
 
@@ -293,8 +293,8 @@ def _own_imports(path: Path) -> frozenset[str]:
     """Modules of ours that a module names, those of annotations included."""
     modules = _own_modules()
     names: set[str] = set()
-    for node in _nodes(path):
-        if isinstance(node, ast.ImportFrom) and node.module:
+    for node in _of(path, ast.ImportFrom):
+        if node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names} & modules
             names |= inner or ({node.module} & modules)
     return frozenset(names)
