@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from cluster.debian import fetch
+from cluster.debian import fetch, is_fetched
 from cluster.go_build import build
 from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS
 from cluster.stack import running_stack
@@ -35,9 +35,11 @@ def cache_folder() -> Path:
 def missing_parts(cache: Path) -> tuple[str, ...]:
     """Return the parts that were not fetched or built yet."""
     places = {program.name: cache / "bin" / program.name for program in GO_PROGRAMS}
-    places |= {suite: cache / "debian" / suite / ".unpacked" for suite in DEBIAN_SUITES}
     places["envoy"] = cache / "envoy"
-    return tuple(name for name, place in places.items() if not place.exists())
+    return (
+        *(name for name, place in places.items() if not place.exists()),
+        *(suite for suite, names in DEBIAN_SUITES.items() if not is_fetched(suite, names, cache)),
+    )
 
 
 @click.group()
@@ -51,7 +53,9 @@ def build_parts(only: tuple[str, ...]) -> None:
     """Fetch and build every program once."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    free, needed = shutil.disk_usage(folder).free / 1024**3, _NEEDED if missing_parts(folder) else 0
+    free = shutil.disk_usage(folder).free / 1024**3
+    is_first = any(not (folder / "bin" / program.name).exists() for program in GO_PROGRAMS)
+    needed = _NEEDED if is_first else 1 if missing_parts(folder) else 0
     click.echo(f"cache {folder}; {free:.0f} GiB are free, {needed or 'nothing more'} needed")
     if free < needed:
         raise click.ClickException(f"a first build needs {needed} GiB of disk: free some")
@@ -82,8 +86,9 @@ def up() -> None:
 @command.command("walk")
 @click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
 @click.option("--models", default=10, show_default=True, help="Models for the step with many.")
+@click.option("--step", "steps", multiple=True, help="Walk these steps alone, such as 3 or 6.")
 @click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
-def walk(keep_going: bool, models: int, or_skip: bool) -> None:
+def walk(keep_going: bool, models: int, steps: tuple[str, ...], or_skip: bool) -> None:
     """Walk the road of goldenpath in the cluster, and write what was seen."""
     missing = ", ".join(missing_parts(cache_folder()))
     if or_skip and (missing or os.geteuid() != 0):
@@ -95,7 +100,7 @@ def walk(keep_going: bool, models: int, or_skip: bool) -> None:
     record = WalkRecord(click.echo)
     try:
         with _folder() as folder:
-            options = WalkOptions(keep_going, models)
+            options = WalkOptions(keep_going, models, steps)
             walk_all(cache_folder(), folder, _clock, record, options)
     finally:
         record.write(RECORD)

@@ -6,6 +6,7 @@ from pathlib import Path
 from goldenpath.processes.tool import run_tool
 
 TIME_LIMIT = 900
+_DONE = ".unpacked"
 
 
 class FetchFailed(Exception):
@@ -19,8 +20,7 @@ def fetch(suite: str, packages: tuple[str, ...], folder: Path) -> Path:
     signature of the lists by Debian's keyring. `own` is whatever suite this machine has.
     """
     unpacked = folder / "debian" / suite
-    done = unpacked / ".unpacked"
-    if done.is_file() and done.read_text("utf-8") == "\n".join(packages):
+    if is_fetched(suite, packages, folder):
         return unpacked
     state = folder / "debian" / f"{suite}.apt"
     environment = dict(os.environ)
@@ -33,8 +33,14 @@ def fetch(suite: str, packages: tuple[str, ...], folder: Path) -> Path:
     unpacked.mkdir(parents=True, exist_ok=True)
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg", "-x", str(archive), str(unpacked)], state, environment)
-    done.write_text("\n".join(packages), "utf-8")
+    (unpacked / _DONE).write_text("\n".join(packages), "utf-8")
     return unpacked
+
+
+def is_fetched(suite: str, packages: tuple[str, ...], folder: Path) -> bool:
+    """Whether exactly these packages of the suite were unpacked already."""
+    done = folder / "debian" / suite / _DONE
+    return done.is_file() and done.read_text("utf-8") == "\n".join(packages)
 
 
 def _apt_state(suite: str, state: Path) -> Path:

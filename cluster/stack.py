@@ -13,7 +13,9 @@ from cluster.control_plane import ControlPlane, KubectlFailed, start_control_pla
 from cluster.controllers.argocd import start_argocd
 from cluster.controllers.contour import GATEWAY, RunningGateway, start_gateway
 from cluster.controllers.kserve import start_kserve
+from cluster.controllers.prometheus import ScrapingPrometheus, start_prometheus
 from cluster.daemons import Daemons
+from cluster.git_server import GitServer, start_git_server
 from cluster.machine_state import MachineState
 from cluster.node import Node, NodeFailed, prepare_node, start_node, trust_registry
 from cluster.registry import Registry, start_registry
@@ -30,6 +32,8 @@ class Stack:
     daemons: Daemons
     registry: Registry
     gateway: RunningGateway
+    git_server: GitServer
+    prometheus: ScrapingPrometheus
 
 
 class LeftBehind(Exception):
@@ -75,7 +79,10 @@ def running_stack(
         report(f"KServe's webhook answers after {time.monotonic() - began:.0f} s")
         start_argocd(daemons, plane, folder, debian=suites["own"])
         report(f"Argo CD runs after {time.monotonic() - began:.0f} s")
-        yield Stack(plane, node, daemons, registry, gateway)
+        own, address = suites["own"], node.address
+        git_server = start_git_server(daemons, folder, debian=own, address=address)
+        prometheus = start_prometheus(daemons, folder, debian=own, address=address)
+        yield Stack(plane, node, daemons, registry, gateway, git_server, prometheus)
     finally:
         _take_down(daemons, plane, node)
         before.restore()

@@ -65,6 +65,9 @@ def _values(scene: Scene) -> Mapping[str, str]:
     return {
         "serverImage": scene.images.server,
         "initializerImage": scene.images.initializer,
+        "jobsImage": scene.images.jobs,
+        "prometheus": scene.stack.prometheus.address,
+        "gitops": scene.stack.git_server.address(scene.road.gitops),
         "gatewayClass": "contour",
         "authoritiesFile": "/etc/authorities/ca.crt",
     }

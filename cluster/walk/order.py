@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.stack import running_stack
-from cluster.walk import bootstrap, examination, following, many_models, serving_pods, traffic
+from cluster.walk import (
+    bootstrap,
+    examination,
+    following,
+    judged_canary,
+    many_models,
+    serving_pods,
+    traffic,
+)
 from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import begin_road
 from cluster.walk.stages import Scene
@@ -22,6 +30,8 @@ class WalkOptions:
     keep_going: bool = False
     models: int = 10
     """Models in each of three stages, for the step with many."""
+    steps: tuple[str, ...] = ()
+    """The numbers of the steps to walk; empty: all."""
 
 
 def walk_all(
@@ -43,6 +53,8 @@ def walk_all(
             record.note("releases are built, signed and pushed", len(releases))
             scene = Scene(stack, road, serving_pods.build_images(road, record))
         for title, walk in _steps(scene, record, releases, options.models):
+            if options.steps and title.split()[0] not in options.steps:
+                continue
             try:
                 with record.stepping(title):
                     walk()
@@ -66,9 +78,10 @@ def _steps(
     yield "8  a rollback by a commit", lambda: following.roll_back(scene, record, first)
     yield "9  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
     yield "10  prune, sync again, hold", lambda: _end(scene, record, first, second)
-    yield "11  doctor", lambda: examination.examine(scene, record)
+    yield "11  the judge as a job", lambda: judged_canary.judge_canary(scene, record, second)
+    yield "12  doctor", lambda: examination.examine(scene, record)
     # The last one, since doctor knows nothing about simulated nodes.
-    yield "12  many models", lambda: many_models.follow_many(scene, record, models)
+    yield "13  many models", lambda: many_models.follow_many(scene, record, models)
 
 
 def _begin(scene: Scene, record: WalkRecord) -> None:

@@ -35,9 +35,14 @@ class ClusterRoad:
     environment: Mapping[str, str]
 
     @property
+    def home(self) -> Path:
+        """The home, with the keys of machines."""
+        return self.folder / ".goldenpath"
+
+    @property
     def gitops(self) -> Path:
         """The bare repository that Argo CD reads."""
-        return self.folder / ".goldenpath" / "gitops.git"
+        return self.home / "gitops.git"
 
     @property
     def prefix(self) -> str:
@@ -93,6 +98,10 @@ class ClusterRoad:
     def head(self) -> str:
         """Return the newest commit of the gitops repository."""
         return self._git("rev-parse", "main").decode("ascii").strip()
+
+    def author(self, commit: str) -> str:
+        """Return who made a commit."""
+        return self._git("log", "-1", "--format=%an", commit).decode("utf-8").strip()
 
     def _git(self, *arguments: str) -> bytes:
         run = run_tool(["git", f"--git-dir={self.gitops}", *arguments])

@@ -36,9 +36,9 @@ BODY = json.dumps(
 
 
 def build_images(road: ClusterRoad, record: WalkRecord) -> WalkImages:
-    """Build both images without a container engine, into the registry of the cluster."""
+    """Build our images without a container engine, into the registry of the cluster."""
     digests = []
-    for role in ("server", "initializer"):
+    for role in ("server", "initializer", "jobs"):
         place = f"{road.registry.host}/platform/{role}"
         made = road.ask(f"image build --role {role} --store oci://{place}:walk")
         digests.append(f"{place}@{made['digest']}")

@@ -20,6 +20,7 @@ class WalkImages:
 
     server: str
     initializer: str
+    jobs: str
 
 
 @dataclass(frozen=True, slots=True)

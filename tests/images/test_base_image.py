@@ -1,12 +1,13 @@
 """Base images: packages by pin, layers by digest, and whatever does not fit refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
-from goldenpath.images.base_image import BaseImage, base_of_packages
+from goldenpath.images.base_image import BaseImage, base_of_packages, with_tools
 from goldenpath.images.debian.base_tree import AUTHORITIES, base_tree
 from goldenpath.images.debian.debian_package import read_package
 from goldenpath.images.debian.debian_pins import (
@@ -17,6 +18,7 @@ from goldenpath.images.debian.debian_pins import (
     render_pins,
 )
 from goldenpath.images.layer_cache import LayerCache
+from goldenpath.images.unpacked_image import unpack_layers
 from tests.images.packages import AUTHORITY, PYTHON, base, deb, pin_of
 
 
@@ -66,6 +68,45 @@ def test_a_base_has_the_merged_usr_one_user_and_no_right_to_become_another() -> 
     assert tree["var/lib/dpkg/status.d/dash"].content.startswith(b"Package: dash\n")  # type: ignore[union-attr]
 
 
+def tools() -> tuple[BasePins, dict[str, bytes]]:
+    """The small base with git beside it: two programs of many, and a library."""
+    files = {
+        "usr/bin/git": b"git", "usr/bin/git-cvsserver": b"x", "bin/dash": b"#!", "usr/bin/ssh": b"",
+        "usr/lib/x86_64-linux-gnu/libcurl.so.4": b"elf", "usr/lib/git-core/git-daemon": b"x",
+        "etc/ssh/ssh_config": b"Host *\n", "usr/share/doc/git/copyright": b"GPL",
+    }  # fmt: skip
+    package = deb("git", files)
+    pins, packages = base()
+    pin = pin_of("git", package)
+    return replace(pins, tool=(pin,)), {**packages, pin.sha256: package}
+
+
+def test_jobs_get_git_ssh_and_a_shell_over_the_base_that_servers_have(tmp_path: Path) -> None:
+    pins, packages = tools()
+    cache = cached(tmp_path)
+    for digest, content in packages.items():
+        (cache.packages / f"{digest}.deb").write_bytes(content)
+    plain = base_of_packages(pins, cache)
+
+    made = with_tools(plain, pins, cache)
+
+    assert plain == built(tmp_path / "other"), "pins of tools do not change what servers get"
+    assert made.layers[:-1] == plain.layers and made.digest != plain.digest
+    assert "pkg:deb/debian/git@1.0-1" in str(made.components[-1]["purl"])
+    root = tmp_path / "root"
+    root.mkdir()
+    unpack_layers(cache.store, [made.layers[-1].blob], root)
+    found = {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+    assert found == {
+        "usr/bin/git", "usr/bin/dash", "usr/bin/sh", "usr/bin/ssh", "etc/ssh/ssh_config",
+        "usr/lib/x86_64-linux-gnu/libcurl.so.4", "usr/share/doc/git/copyright",
+        "var/lib/dpkg/status.d/git",
+    }  # fmt: skip
+    assert "StrictHostKeyChecking yes" in (root / "etc/ssh/ssh_config").read_text()
+    with pytest.raises(InvalidInput, match="has no tools"):
+        with_tools(plain, base()[0], cache)
+
+
 def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     pins, _ = base()
     cache = cached(tmp_path)
@@ -105,11 +146,14 @@ def test_a_file_that_is_no_sound_package_is_refused(cheat: str) -> None:
 
 def test_pins_read_back_and_a_faulty_file_of_pins_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "pins.toml"
-    pins = BasePins(1, "debian-12", (pin_of("zlib1g", b"x", "1:1.2.13.dfsg-1"),))
+    tool = pin_of("git", b"y", "1:2.39.5-0+deb12u3")
+    pins = BasePins(1, "debian-12", (pin_of("zlib1g", b"x", "1:1.2.13.dfsg-1"),), (tool,))
     file.write_bytes(render_pins(pins))
     assert read_pins(file) == pins
 
-    for before, after in (("version = 1", "version = 2"), ("zlib1g", "-o"), ('"1:1', '"~1:1')):
+    for before, after in (
+        ("version = 1", "version = 2"), ("zlib1g", "-o"), ('"1:1', '"~1:1'), ('"git"', '"-o"'),
+    ):  # fmt: skip
         file.write_text(render_pins(pins).decode().replace(before, after, 1))
         with pytest.raises(InvalidInput):
             read_pins(file)
@@ -123,5 +167,7 @@ def test_the_pins_of_goldenpath_name_few_packages_and_no_mirror() -> None:
 
     assert {"libc6", "python3.11-minimal", "ca-certificates"} <= names
     assert not {"dash", "bash", "apt", "dpkg", "coreutils", "perl-base"} & names
-    assert b"http" not in PACKAGED.read_bytes()
-    assert all(len(Digest("sha256:" + pin.sha256).hex) == 64 for pin in pins.package)
+    assert {"git", "openssh-client", "dash"} <= {pin.name for pin in pins.tool}
+    assert not names & {pin.name for pin in pins.tool}
+    assert b"://" not in PACKAGED.read_bytes()
+    assert all(len(Digest("sha256:" + pin.sha256).hex) == 64 for pin in (*pins.package, *pins.tool))

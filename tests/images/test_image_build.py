@@ -4,6 +4,8 @@ import gzip
 import io
 import json
 import re
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from goldenpath.images.file_tree import TreeFile
 from goldenpath.images.image_archive import write_archive
 from goldenpath.images.image_bill import image_bill
 from goldenpath.images.image_build import BuiltImage, ImagePlan, build_image, push_base
-from goldenpath.images.image_role import INITIALIZER, SERVER, ImageRole
+from goldenpath.images.image_role import INITIALIZER, JOBS, SERVER, ImageRole
 from goldenpath.images.layer_cache import LayerCache
 from goldenpath.images.python_packages import LOCK, WheelInstaller, locked_packages
 from goldenpath.images.tree_layer import GZIP_LAYER, push_layer
@@ -195,8 +197,33 @@ def test_the_lock_of_the_server_has_the_versions_of_the_tests_and_no_build_tool(
     assert not refused & names
     assert "uv" not in {package.name for package in locked_packages(LOCK.read_text())}
     assert set(INITIALIZER.packages) <= names
+    of_jobs = locked_packages(LOCK.read_text(), JOBS.packages)
+    assert {package.name for package in of_jobs} == set(JOBS.packages) and "pyyaml" not in names
+    assert {f"{package.name}=={package.version}" for package in of_jobs} <= tested
     assert SERVER.packages == ()
     assert "http" not in re.sub(r"http-?transport|proto-http", "", LOCK.read_text())
+
+
+_IMPORTS = """
+import sys
+import goldenpath.cli.judge, goldenpath.compose.canary_judge, goldenpath.compose.platform_changes
+import goldenpath.canary.sources.joined_source, goldenpath.canary.sources.log_source
+import goldenpath.observe.log.decrypted_inputs, goldenpath.parsers.yaml_parser
+files = [getattr(each, "__file__", None) or "" for each in sys.modules.values()]
+after = [file.split("site-packages/")[1] for file in files if "site-packages/" in file]
+print(*{name.split("/")[0] for name in after})
+"""
+
+
+def test_the_image_of_the_jobs_has_every_package_that_the_judge_imports() -> None:
+    done = subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, check=True)
+    found = {name.partition(".")[0].lower() for name in done.stdout.decode().split()}
+
+    of_package = {"backports": "backports-zstd", "opentelemetry": "opentelemetry-sdk",
+                  "yaml": "pyyaml", "_cffi_backend": "cffi"}  # fmt: skip
+    needed = {of_package.get(name, name).replace("_", "-") for name in found}
+    # Both are there while we develop, and no module of ours imports them.
+    assert needed - {"-distutils-hack", "cloudpickle", "-virtualenv"} <= set(JOBS.packages)
 
 
 def test_a_package_with_another_hash_is_never_installed(tmp_path: Path) -> None:

@@ -9,4 +9,4 @@ from goldenpath.cli.image_pin import pin
 
 @click.group(commands=[build, base, pin])
 def verb() -> None:
-    """Build the container images of the model server and of the storage initializer."""
+    """Build the container images of the server, the initializer and the jobs."""

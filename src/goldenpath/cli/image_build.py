@@ -18,7 +18,7 @@ from goldenpath.cli.output import Format, output_option, show
 @click.command("build")
 @click.option(
     "--role",
-    type=click.Choice(["server", "initializer"]),
+    type=click.Choice(["server", "initializer", "jobs"]),
     default="server",
     show_default=True,
     help="What the image is for.",

@@ -14,4 +14,4 @@ from goldenpath.cli.output import Format, note, output_option, show
 def pin(file: Path, output: Format) -> None:
     """Pin the newest version that apt has of each Debian package in FILE."""
     pins = compose.move_pins(file, note)
-    show(pins, f"{len(pins.package)} packages are pinned in {file}", output)
+    show(pins, f"{len(pins.package) + len(pins.tool)} packages are pinned in {file}", output)

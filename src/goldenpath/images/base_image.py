@@ -1,7 +1,7 @@
 """The image that others are built on: from pinned Debian packages, or somebody's by digest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from goldenpath.images.debian.base_tree import AUTHORITIES, base_tree
 from goldenpath.images.debian.debian_download import pinned_package
 from goldenpath.images.debian.debian_package import DebianPackage, read_package
 from goldenpath.images.debian.debian_pins import BasePins, DebianPin, render_pins
+from goldenpath.images.debian.tool_tree import tool_tree
 from goldenpath.images.image_interpreter import ImageInterpreter
 from goldenpath.images.layer_cache import BuiltLayer, LayerCache
 from goldenpath.images.tree_layer import ImageLayer, push_layer
@@ -37,10 +38,10 @@ class BaseImage:
 
 def base_of_packages(pins: BasePins, cache: LayerCache) -> BaseImage:
     """Build the base of pinned packages. Raises `VerificationError` for another package."""
-    digest = Digest.of(render_pins(pins))
+    digest = Digest.of(render_pins(replace(pins, tool=())))
 
     def make(store: Store) -> BuiltLayer:
-        packages = {pin.name: _package(pin, cache.packages) for pin in pins.package}
+        packages = _packages(pins.package, cache)
         tree = base_tree(packages)
         with TemporaryDirectory(prefix="goldenpath-base-") as folder:
             root, scratch = Path(folder) / "root", Path(folder) / "compiled"
@@ -57,6 +58,30 @@ def base_of_packages(pins: BasePins, cache: LayerCache) -> BaseImage:
     built = cache.layer({"layer": "base", "pins": digest.text}, make)
     variables = {"SSL_CERT_FILE": f"/{AUTHORITIES}"}
     return BaseImage((built.layer,), digest, built.components, variables)
+
+
+def with_tools(base: BaseImage, pins: BasePins, cache: LayerCache) -> BaseImage:
+    """Return the base with a layer of the pinned tools over it."""
+    if not pins.tool:
+        raise InvalidInput(
+            "the file of pins has no tools: expected git and an SSH client as [[tool]]",
+            hint="copy the tools from the pins of this goldenpath",
+        )
+    digest = Digest.of(render_pins(pins))
+
+    def make(store: Store) -> BuiltLayer:
+        packages = _packages(pins.tool, cache)
+        layer = push_layer(store, tool_tree(packages), "tools")
+        components = [_component(pin, packages[pin.name], pins.distribution) for pin in pins.tool]
+        return BuiltLayer(layer, components, {})
+
+    built = cache.layer({"layer": "tools", "pins": digest.text}, make)
+    return BaseImage(
+        (*base.layers, built.layer),
+        digest,
+        (*base.components, *built.components),
+        base.variables,
+    )
 
 
 def base_of_image(store: Store, image: Descriptor, cache: LayerCache) -> BaseImage:
@@ -91,6 +116,10 @@ def base_of_image(store: Store, image: Descriptor, cache: LayerCache) -> BaseIma
     pairs = [str(each).partition("=") for each in named] if isinstance(named, list) else []
     variables = {name: value for name, _, value in pairs if name}
     return BaseImage(layers, image.digest, [component], variables)
+
+
+def _packages(pins: Sequence[DebianPin], cache: LayerCache) -> dict[str, DebianPackage]:
+    return {pin.name: _package(pin, cache.packages) for pin in pins}
 
 
 def _package(pin: DebianPin, cache: Path) -> DebianPackage:

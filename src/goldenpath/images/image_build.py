@@ -161,7 +161,7 @@ def _push_image(store: Store, plan: ImagePlan, layers: Sequence[ImageLayer]) -> 
     settings: dict[str, JsonValue] = {
         "User": f"{USER}:{USER}",
         "Env": [f"{name}={value}" for name, value in sorted(_variables(plan).items())],
-        "Entrypoint": [PROGRAM, role.verb],
+        "Entrypoint": [PROGRAM, role.verb] if role.verb else [PROGRAM],
         "WorkingDir": "/",
         "StopSignal": "SIGTERM",
         "Labels": dict(labels),

@@ -1,4 +1,4 @@
-"""What an image is for: a server of releases, or the container that fetches one before it."""
+"""What an image is for: a server, what fetches a release before it, or the jobs of a stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,22 @@ class ImageRole:
     name: str
     title: str
     verb: str
-    """The verb that it runs; a container's arguments follow."""
+    """The verb that it runs; a container's arguments follow. Empty: they begin with a verb."""
     packages: tuple[str, ...]
-    """The packages of the lock that it needs; empty: all but `uv`."""
+    """The packages of the lock that it needs; empty: those of the server."""
     variables: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
+    needs_tools: bool = False
+    """Whether it calls git."""
 
 
 _FETCHING = (
     "cffi", "click", "cryptography", "msgspec", "numpy", "pycparser", "rfc8785", "urllib3",
+)  # fmt: skip
+
+_TELEMETRY = (
+    "opentelemetry-api", "opentelemetry-sdk", "opentelemetry-semantic-conventions",
+    "typing-extensions",
 )  # fmt: skip
 
 SERVER = ImageRole(
@@ -43,4 +50,11 @@ SERVER = ImageRole(
 INITIALIZER = ImageRole(
     "initializer", "goldenpath storage initializer that verifies", "fetch", _FETCHING
 )
-ROLES: Mapping[str, ImageRole] = {role.name: role for role in (SERVER, INITIALIZER)}
+JOBS = ImageRole(
+    "jobs",
+    "goldenpath jobs of a stage: the judge and the witness",
+    "",
+    (*_FETCHING, "backports-zstd", "pyarrow", "pyyaml", *_TELEMETRY),
+    needs_tools=True,
+)
+ROLES: Mapping[str, ImageRole] = {role.name: role for role in (SERVER, INITIALIZER, JOBS)}

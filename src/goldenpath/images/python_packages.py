@@ -22,6 +22,8 @@ from goldenpath.train.training_run import Package
 
 LOCK = Path(__file__).with_name("server.txt")
 """The lock of the server's packages; `make lock` writes it."""
+_OF_JOBS = ("pyyaml",)
+"""Packages of the lock that the server never imports."""
 PLATFORM = "x86_64-manylinux_2_36"
 SECONDS = 900.0
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
@@ -55,7 +57,7 @@ class ServerPackage:
 def locked_packages(
     lock: str, names: Sequence[str] = (), *, uv: bool = False
 ) -> tuple[ServerPackage, ...]:
-    """Return the packages of a lock, or only those with one of `names`; `uv` only if asked for.
+    """Return those of `names` from a lock, without names the server's; `uv` only if asked for.
 
     Raises `VerificationError` for a package without a hash.
     """
@@ -67,7 +69,7 @@ def locked_packages(
         package = ServerPackage(name, re.split(r"[ \\;]", rest, maxsplit=1)[0], block.strip())
         if not package.hashes:
             raise VerificationError(f"{name} has no hash in the lock of the server")
-        if (not names or name in names) if name != "uv" else uv:
+        if uv if name == "uv" else name in names or (not names and name not in _OF_JOBS):
             packages.append(package)
     return tuple(packages)
 

@@ -12,7 +12,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.files import write_whole
 from goldenpath.home import Home
-from goldenpath.images.base_image import BaseImage, base_of_image, base_of_packages
+from goldenpath.images.base_image import BaseImage, base_of_image, base_of_packages, with_tools
 from goldenpath.images.debian.debian_download import newest_package
 from goldenpath.images.debian.debian_package import read_package
 from goldenpath.images.debian.debian_pins import (
@@ -91,22 +91,27 @@ def make_base(home: Home, options: ImageOptions) -> MadeImage:
 def move_pins(file: Path, say: Callable[[str], None]) -> BasePins:
     """Pin the newest version of each package that apt knows, and write the file."""
     before = read_pins(file)
-    moved = []
-    for pin in before.package:
-        version, content = newest_package(pin.name, pin.architecture)
-        package = read_package(content, pin.name)
-        architecture = package.field("Architecture")
-        moved.append(DebianPin(pin.name, version, architecture, Digest.of(content).hex))
-        if version != pin.version:
-            say(f"{pin.name}: {pin.version} becomes {version}")
-    pins = BasePins(VERSION, before.distribution, tuple(moved))
+    base, tools = (
+        tuple(_moved(pin, say) for pin in listed) for listed in (before.package, before.tool)
+    )
+    pins = BasePins(VERSION, before.distribution, base, tools)
     write_whole(file, render_pins(pins), 0o644)
     return pins
 
 
+def _moved(pin: DebianPin, say: Callable[[str], None]) -> DebianPin:
+    version, content = newest_package(pin.name, pin.architecture)
+    architecture = read_package(content, pin.name).field("Architecture")
+    if version != pin.version:
+        say(f"{pin.name}: {pin.version} becomes {version}")
+    return DebianPin(pin.name, version, architecture, Digest.of(content).hex)
+
+
 def _base(home: Home, options: ImageOptions, cache: LayerCache) -> BaseImage:
     if options.base is None:
-        return base_of_packages(read_pins(options.pins or PACKAGED), cache)
+        pins = read_pins(options.pins or PACKAGED)
+        base = base_of_packages(pins, cache)
+        return with_tools(base, pins, cache) if ROLES[options.role].needs_tools else base
     store, name = locate(options.base, home)
     if not name.startswith("sha256:"):
         raise InvalidInput(

@@ -35,7 +35,7 @@ _LEFT_OUT = (
 
 def base_tree(packages: Mapping[str, DebianPackage]) -> dict[str, TreeFile]:
     """Return the files of the base image. Raises `VerificationError` if packages contradict."""
-    trees: list[FileTree] = [_with_merged_usr(package.files) for package in packages.values()]
+    trees: list[FileTree] = [with_merged_usr(package.files) for package in packages.values()]
     tree = without(merged(trees), _LEFT_OUT)
     tree = {path: file for path, file in tree.items() if not file.is_folder}
     tree |= {name: TreeFile(0o777, target=f"usr/{name}") for name in _MERGED}
@@ -66,7 +66,8 @@ _FRAME: Mapping[str, TreeFile] = {
 }
 
 
-def _with_merged_usr(files: FileTree) -> FileTree:
+def with_merged_usr(files: FileTree) -> FileTree:
+    """Return the files of a package where programs look for them: below `usr`."""
     tree: FileTree = files
     for name in _MERGED:
         tree = moved(tree, name, f"usr/{name}")

@@ -1,4 +1,4 @@
-"""The Debian packages of a base image, each pinned by version and digest.
+"""The Debian packages of images, each pinned by version and digest.
 
 The pins are data. They name no mirror: the machine's own configuration of apt says where packages
 come from, and the digest says whether they are the right ones.
@@ -38,12 +38,14 @@ class DebianPin:
 
 @dataclass(frozen=True, slots=True)
 class BasePins:
-    """Everything that a base image is made of."""
+    """Everything that a base image is made of, and the tools that some images have beside it."""
 
     version: int
     distribution: str
     """`debian-12`: identifier and version of the system."""
     package: tuple[DebianPin, ...]
+    tool: tuple[DebianPin, ...] = ()
+    """git, an SSH client and their libraries, for images that run jobs."""
 
 
 def read_pins(file: Path) -> BasePins:
@@ -58,7 +60,7 @@ def read_pins(file: Path) -> BasePins:
             f"{file.name} has version {pins.version}, expected {VERSION}",
             hint="use the goldenpath release that wrote it, or move the pins again",
         )
-    for pin in pins.package:
+    for pin in (*pins.package, *pins.tool):
         if not _NAME.fullmatch(pin.name) or not _DEBIAN_VERSION.fullmatch(pin.version):
             raise InvalidInput(f"{file.name} has a package that is not one: {pin.name[:80]!r}")
         pin.digest  # noqa: B018 - raises for a digest of another form
@@ -71,16 +73,17 @@ def render_pins(pins: BasePins) -> bytes:
 
 
 def _lines(pins: BasePins) -> Iterator[str]:
-    yield "# Debian packages of the base image. Moved by: goldenpath image pin"
+    yield "# Debian packages of images. Moved by: goldenpath image pin"
     yield f"version = {pins.version}"
     yield f'distribution = "{pins.distribution}"'
-    for pin in sorted(pins.package, key=lambda each: each.name):
-        yield ""
-        yield "[[package]]"
-        yield f'name = "{pin.name}"'
-        yield f'version = "{pin.version}"'
-        yield f'architecture = "{pin.architecture}"'
-        yield f'sha256 = "{pin.sha256}"'
+    for table, listed in (("package", pins.package), ("tool", pins.tool)):
+        for pin in sorted(listed, key=lambda each: each.name):
+            yield ""
+            yield f"[[{table}]]"
+            yield f'name = "{pin.name}"'
+            yield f'version = "{pin.version}"'
+            yield f'architecture = "{pin.architecture}"'
+            yield f'sha256 = "{pin.sha256}"'
     yield ""
 
 

@@ -101,7 +101,7 @@ def test_git_holds_no_secret_only_its_name() -> None:
     kinds = [value["kind"] for _, value in documents(FILES)]
 
     assert "Secret" not in kinds
-    assert kinds.count("ExternalSecret") == 2
+    assert kinds.count("ExternalSecret") == 3
 
 
 def test_argo_cd_applies_of_a_deployment_what_the_reader_reads() -> None:
