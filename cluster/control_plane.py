@@ -82,6 +82,7 @@ def start_control_plane(
             "--leader-elect=false",
             f"--bind-address={HOST}",
             f"--secure-port={controllers}",
+            *_ASKING,
             "--controllers=*,-node-ipam-controller,-cloud-node-lifecycle-controller,"
             "-service-lb-controller,-node-route-controller",
         ],
@@ -97,10 +98,15 @@ def start_control_plane(
             "--authentication-tolerate-lookup-failure=true",
             f"--bind-address={HOST}",
             f"--secure-port={scheduler}",
+            *_ASKING,
         ],
         lambda: answers(scheduler),
     )
     return plane
+
+
+_ASKING = ("--kube-api-qps=400", "--kube-api-burst=800")
+"""By default the controllers ask 20 times a second, for the Deployments of all models together."""
 
 
 def _write_secrets(plane: ControlPlane) -> None:

@@ -48,7 +48,7 @@ class ScrapingPrometheus:
     def ask(self, query: str) -> float:
         """Return the one number of a query; 0 without one."""
         answer = msgspec.convert(
-            Rest(self.address, NAME).get("/api/v1/query", query=query), _Answer
+            Rest(self.address, NAME, {}).get("/api/v1/query", query=query), _Answer
         )
         return float(answer.data.result[0].value[1]) if answer.data.result else 0.0
 

@@ -77,7 +77,8 @@ def _scrape(scene: Scene) -> None:
     The judge believes no counts of a time at which nothing was scraped.
     """
     shown = "jsonpath={.items[*].status.podIP}"
-    pods = scene.kubectl(*_PLACE, "get", "pods", "-l", MODEL_LABEL, "-o", shown).split()
+    running = ("-l", MODEL_LABEL, "--field-selector=status.phase=Running")
+    pods = scene.kubectl(*_PLACE, "get", "pods", *running, "-o", shown).split()
     prometheus = scene.stack.prometheus
     prometheus.follow(pods)
     await_value(

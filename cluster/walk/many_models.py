@@ -1,7 +1,6 @@
 """Many models in three stages: what Argo CD and KServe make of that many files of ours.
 
-KServe 0.20 asks the API server at most 20 times a second, and no flag changes that: it makes about
-30 services a minute on a quiet machine, so the default number is small.
+KServe makes one service after the other, so the default number is small.
 """
 
 import time

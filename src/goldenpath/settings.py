@@ -73,7 +73,7 @@ PROMETHEUS_TOKEN_VARIABLE = "GOLDENPATH_PROMETHEUS_TOKEN_FILE"
 """A file with the bearer token for that Prometheus server."""
 
 PREDICTIONS_VARIABLE = "GOLDENPATH_PREDICTIONS"
-"""The prediction log that `goldenpath judge` reads: a folder or a URL."""
+"""The prediction log that `goldenpath judge` and `log anchor` read: a folder or a URL."""
 
 LOG_KEYS_VARIABLE = "GOLDENPATH_LOG_KEYS"
 """PEM file of the public keys that verify that log; else `keys/log.pub` in the home."""

@@ -208,7 +208,7 @@ _IMPORTS = """
 import sys
 import goldenpath.cli.judge, goldenpath.compose.canary_judge, goldenpath.compose.platform_changes
 import goldenpath.canary.sources.joined_source, goldenpath.canary.sources.log_source
-import goldenpath.observe.log.decrypted_inputs, goldenpath.parsers.yaml_parser
+import goldenpath.observe.log.decrypted_inputs, goldenpath.parsers.yaml_builder
 files = [getattr(each, "__file__", None) or "" for each in sys.modules.values()]
 after = [file.split("site-packages/")[1] for file in files if "site-packages/" in file]
 print(*{name.split("/")[0] for name in after})

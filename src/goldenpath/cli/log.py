@@ -2,6 +2,7 @@
 
 import click
 
+from goldenpath.cli.log_anchor import anchor
 from goldenpath.cli.log_check import check
 from goldenpath.cli.log_erase import erase
 from goldenpath.cli.log_expire import expire
@@ -11,6 +12,6 @@ from goldenpath.cli.log_retention import retention
 from goldenpath.cli.log_show import show_records
 
 
-@click.group(commands=[check, show_records, erase, expire, hold, lift, retention])
+@click.group(commands=[anchor, check, show_records, erase, expire, hold, lift, retention])
 def verb() -> None:
-    """Check, show, hold, erase or expire predictions in the log."""
+    """Anchor, check, show, hold, erase or expire predictions in the log."""

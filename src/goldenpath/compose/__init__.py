@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.clusters.cluster_admission import admit_declared as admit_declared
     from goldenpath.compose.clusters.cluster_examination import cluster_status as cluster_status
     from goldenpath.compose.clusters.cluster_examination import examined as examined
+    from goldenpath.compose.containers.copied_logs import anchor_copied_log as anchor_copied_log
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
     from goldenpath.compose.containers.imaging import make_base as make_base
@@ -126,6 +127,7 @@ _PARTS = {
         "signed_records",
     ),
     "audits.registry_upkeep": ("registry_upkeep",),
+    "containers.copied_logs": ("anchor_copied_log",),
     "witness": ("held", "witness_key"),
     "process_context": (
         "home",

@@ -4,6 +4,7 @@ The tree lets a short proof show that one segment is among those that a signed c
 Segments never change, so each checkpoint file is read once.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,27 +13,34 @@ from goldenpath.errors import GoldenPathError
 from goldenpath.merkle_tree import GrowingTree
 from goldenpath.observe.log.segment import checkpoints, parse_checkpoint
 
+CheckpointFiles = Mapping[str, Callable[[], bytes]]
+"""What reads each checkpoint file, by a name that no other has."""
 _Place = tuple[str, str, str]
 """Stage, model and replica."""
 
 
+def checkpoint_files(predictions: Path) -> CheckpointFiles:
+    """Return the checkpoint files of the prediction log in a folder."""
+    return {str(path): path.read_bytes for path in checkpoints(predictions)}
+
+
 @dataclass(slots=True)
 class SegmentTrees:
-    """The trees over the prediction log of one home, which are read further each time."""
+    """The trees over one prediction log, which are read further each time."""
 
-    _known: set[Path] = field(default_factory=set)
+    _known: set[str] = field(default_factory=set)
     _trees: dict[_Place, GrowingTree] = field(default_factory=dict)
     _newest: dict[_Place, tuple[int, str]] = field(default_factory=dict)
     """Number and digest of the newest segment."""
 
-    def advance(self, predictions: Path) -> tuple[AnchoredSegment, ...]:
+    def advance(self, files: CheckpointFiles) -> tuple[AnchoredSegment, ...]:
         """Read the checkpoints that are new, and return the newest segment of each replica."""
-        arrived: list[tuple[int, _Place, Path, bytes]] = []
-        for path in checkpoints(predictions):
+        arrived: list[tuple[int, _Place, str, bytes]] = []
+        for path, read in files.items():
             if path in self._known:
                 continue
             try:
-                content = path.read_bytes()
+                content = read()
                 checkpoint = parse_checkpoint(content, None)
             except (GoldenPathError, OSError):
                 continue  # the check of the log says what is wrong with it

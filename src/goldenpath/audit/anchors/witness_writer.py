@@ -16,7 +16,11 @@ from goldenpath.audit.anchors.anchor_record import (
     stamp_path,
 )
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead, read_anchors
-from goldenpath.audit.anchors.segment_trees import SegmentTrees
+from goldenpath.audit.anchors.segment_trees import (
+    CheckpointFiles,
+    SegmentTrees,
+    checkpoint_files,
+)
 from goldenpath.audit.events.chain import START, Head
 from goldenpath.audit.events.event_tail import lines_after
 from goldenpath.digest import Digest
@@ -81,15 +85,20 @@ class WitnessWriter:
         repository: Repository,
         key: SshKey,
         stamp: Callable[[bytes], bytes | None] = lambda content: None,
+        *,
+        copied: Callable[[], CheckpointFiles] | None = None,
     ) -> None:
         """`repository` is the branch `anchors`.
 
-        `stamp` returns the time stamp of a record; None if there is none.
+        `stamp` returns the time stamp of a record; None if there is none. With `copied` it anchors
+        those checkpoints instead of the home's, and writes nothing that the branch has already: a
+        job remembers nothing between two runs.
         """
         self._stamp = stamp
         self._home = home
         self._repository = repository
         self._key = key
+        self._copied = copied
         self._events = _EventTree()
         self._segments = SegmentTrees()
         self._branch: _Branch | None = None
@@ -104,7 +113,8 @@ class WitnessWriter:
         """
         witness = self._witness(platform)
         self._events.advance(self._home.events)
-        segments = self._segments.advance(self._home.predictions)
+        files = self._copied() if self._copied else checkpoint_files(self._home.predictions)
+        segments = self._segments.advance(files)
         commit = ""
         tries = _TRIES
         while tries:
@@ -112,7 +122,8 @@ class WitnessWriter:
                 read = read_anchors(self._repository, platform.witnesses)
                 self._branch = _Branch.of(read, witness.name)
             record = self._record(self._branch, segments, main, now)
-            if self._before == record.head and not record.segments:
+            is_known = self._before == record.head or (self._copied and not record.seen)
+            if is_known and not record.segments:
                 return commit
             try:
                 commit = self._commit(witness, self._branch, record, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,10 +23,10 @@ STAGES = {f"models-{name}" for name in NAMES}
 class Objects:
     """What a profile and the parts beside it hold."""
 
-    def __init__(self, values: list[dict]) -> None:
+    def __init__(self, values: list[dict[str, Any]]) -> None:
         self.values = values
 
-    def of(self, kind: str, name: str = "") -> list[dict]:
+    def of(self, kind: str, name: str = "") -> list[dict[str, Any]]:
         """Every object of a kind, or those of one name."""
         return [
             each for each in self.values
@@ -36,7 +37,7 @@ class Objects:
         """The namespaces that have such an object."""
         return {each["metadata"].get("namespace", "") for each in self.of(kind, name)}
 
-    def one(self, kind: str, name: str) -> dict:
+    def one(self, kind: str, name: str) -> dict[str, Any]:
         """The first of them."""
         return self.of(kind, name)[0]
 
@@ -72,7 +73,7 @@ def _network(found: Objects) -> Iterator[bool]:
         yield "ingress" not in spec and "egress" not in spec
 
 
-def _runtime(found: Objects) -> dict:
+def _runtime(found: Objects) -> dict[str, Any]:
     (container,) = found.one("ServingRuntime", RUNTIME)["spec"]["containers"]
     return dict(container)
 
@@ -124,6 +125,7 @@ WANTED: dict[str, Callable[[Objects], object]] = {
     >= STAGES,
     "the observer's metrics": lambda found: "metrics"
     in [port["name"] for port in _runtime(found)["ports"]],
+    "the witness": lambda found: found.places("CronJob", "witness") == STAGES,
     "the judge": lambda found: found.places("CronJob", "judge") == STAGES,
     "the collector": _collector,
     "rules": lambda found: found.of("PrometheusRule", "goldenpath"),
@@ -133,7 +135,7 @@ WANTED: dict[str, Callable[[Objects], object]] = {
         "labels"
     ] == {"grafana_dashboard": "1"},
     "secrets by reference": lambda found: not found.of("Secret")
-    and {"registry", "rollout-key", "git-key"}
+    and {"registry", "rollout-key", "git-key", "witness-key", "log-store"}
     == {each["metadata"]["name"] for each in found.of("ExternalSecret")},
     "disruption budgets": lambda found: found.places("PodDisruptionBudget")
     == {*STAGES, "goldenpath"},
@@ -162,7 +164,7 @@ def _secrets(value: object) -> Iterator[str]:
         for key, each in value.items():
             if key == "secretName":
                 yield str(each)
-            elif key == "secretKeyRef":
+            elif key in ("secretKeyRef", "secretRef"):
                 yield str(each["name"])
             else:
                 yield from _secrets(each)
