@@ -1,7 +1,7 @@
 """The register of systems: what commits and statements say, and what nobody knows."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -183,3 +183,36 @@ def test_a_removed_system_stays_in_the_register(tmp_path: Path) -> None:
 
     assert stage.state == "removed"
     assert [each.digest for each in stage.releases] == [made.other]
+
+
+def test_what_is_live_beyond_its_review_date_is_a_finding_with_an_owner(
+    placed: PlacedModels,
+) -> None:
+    """The texts of the road are to be reviewed by 1 January 2027."""
+    days = (datetime(2027, 1, 1, 23, tzinfo=UTC) - placed.road.now).days
+    assert placed.systems(days=days)[MODEL].findings == ()
+
+    findings = placed.systems(days=days + 2)[MODEL].findings
+
+    assert {(each.kind, each.stage) for each in findings} == {
+        ("review overdue", stage) for stage in ("dev", "test", "prod")
+    }
+    assert findings[0].since == datetime(2027, 1, 2, tzinfo=UTC)
+    assert {
+        "compliance/card.md was to be reviewed by 2027-01-01; its owner is data-scientist",
+        "compliance/system.yaml was to be reviewed by 2027-01-01; its owner is data-scientist",
+    } <= {each.message for each in findings}
+
+
+@pytest.mark.parametrize("review", ["soon", "2026-13-40", ""])
+def test_a_review_date_that_nobody_can_read_has_passed(tmp_path: Path, review: str) -> None:
+    road = Road(tmp_path)
+    roles = f"owner: data-scientist\nreview_by: {review}\n".encode()
+    release = road.release(extra={"compliance/roles.yaml": roles})
+    assert road.promote(release, "dev").commit
+
+    register = gather_register(records_of(road, road.now), road.home)
+
+    (finding,) = register.systems[0].findings
+    assert finding.kind == "review overdue"
+    assert finding.source == f"compliance/roles.yaml in {release.short}"

@@ -22,6 +22,7 @@ from goldenpath.audit.registers.system_findings import (
     OpenFinding,
     findings_of_commits,
     findings_of_monitors,
+    findings_of_reviews,
     findings_of_waiver,
 )
 from goldenpath.audit.registers.system_register import SystemRegister, systems
@@ -36,6 +37,7 @@ from goldenpath.audit.timeline.moment import show_moment
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
+from goldenpath.promote.workspace.release_reader import read_parts
 
 BEYOND = (
     "systems that no commit of this platform placed, and what others do with the answers",
@@ -49,6 +51,7 @@ def gather_register(records: SignedRecords, home: Home, model: str | None = None
     findings = [
         *_of_commits(records, history),
         *_ended_waivers(records, history),
+        *_ended_reviews(records, history),
         *_of_monitors(records, home, unknown),
     ]
     by_model: dict[str, list[OpenFinding]] = {}
@@ -89,6 +92,15 @@ def _ended_waivers(records: SignedRecords, history: Sequence[Intent]) -> Iterato
             waivers = waivers_of(records.statements(digest), platform, history, records.moment)
             for waiver in waivers:
                 yield from findings_of_waiver(waiver)
+
+
+def _ended_reviews(records: SignedRecords, history: Sequence[Intent]) -> Iterator[OpenFinding]:
+    """Yield each text of a live release that was to be reviewed by now."""
+    for intent in _in_force(history):
+        for slot in intent.slots:
+            with suppress(GoldenPathError):  # the declaration of its system says that it is gone
+                parts = read_parts(records.open_store(), slot.digest)
+                yield from findings_of_reviews(intent, slot.digest, parts.documents, records.moment)
 
 
 def _of_commits(records: SignedRecords, history: Sequence[Intent]) -> Iterator[OpenFinding]:

@@ -1,14 +1,18 @@
 """Open findings about a system: from signed commits and statements, and from the monitors."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from goldenpath.audit.registers.finding_limits import finding_time, findings_at
 from goldenpath.audit.registers.waiver_register import RecordedWaiver
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.mismatches import unauthorised
+from goldenpath.canonical import JsonValue
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.findings import DriftFinding
+from goldenpath.project.text import front_matter, parse_statement
 
 MONITORED = "the monitor of this machine, which signs nothing"
 
@@ -58,6 +62,51 @@ def findings_of_waiver(waiver: RecordedWaiver) -> Iterator[OpenFinding]:
                 f"the waiver of {waiver.gate or 'a gate'} {waiver.note}",
                 f"decision {use.decision.short}",
             )
+
+
+def findings_of_reviews(
+    intent: Intent, digest: Digest, documents: Mapping[str, bytes], moment: datetime
+) -> Iterator[OpenFinding]:
+    """Yield a finding for each text of a live release whose review date has passed.
+
+    The owner is the one whom the text names. A date that nobody can read has passed.
+    """
+    for path, content in sorted(documents.items()):
+        header = _header(path, content)
+        if header is None or "review_by" not in header:
+            continue
+        review = _day(header["review_by"])
+        # The text is in date up to the end of that day.
+        ended = review and datetime.combine(review + timedelta(days=1), time(), UTC)
+        if ended is not None and moment < ended:
+            continue
+        owner = header.get("owner") or "nobody"
+        yield OpenFinding(
+            intent.model,
+            intent.stage,
+            "review overdue",
+            ended or intent.time,
+            f"{path} was to be reviewed by {header['review_by'] or 'a day'}; its owner is {owner}",
+            f"{path} in {digest.short}",
+        )
+
+
+def _header(path: str, content: bytes) -> Mapping[str, JsonValue] | None:
+    """Return the head of a text of people; None if it has none."""
+    try:
+        text = content.decode()
+        if path.endswith(".md"):
+            return front_matter(text, path)[0]
+        return parse_statement(text, path) if path.endswith((".yaml", ".yml")) else None
+    except (InvalidInput, UnicodeDecodeError):
+        return None  # the gate `statements` and the register's declaration name it
+
+
+def _day(value: JsonValue) -> date | None:
+    try:
+        return date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return None
 
 
 def findings_of_monitors(
