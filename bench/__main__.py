@@ -40,6 +40,7 @@ MODULES = (
     "stages",
     "judge",
     "drift",
+    "alarms",
     "growth",
 )
 OUTPUT = Path("build") / "bench.json"
