@@ -77,7 +77,9 @@ def findings_of_reviews(
             continue
         review = _day(header["review_by"])
         # The text is in date up to the end of that day.
-        ended = review and datetime.combine(review + timedelta(days=1), time(), UTC)
+        ended = None
+        if review is not None:
+            ended = datetime.combine(review, time(), UTC) + timedelta(days=1)
         if ended is not None and moment < ended:
             continue
         owner = header.get("owner") or "nobody"
