@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from goldenpath.audit.answers.predictions import answers_at, summarise
-from goldenpath.audit.answers.trace import opened_texts, trace
+from goldenpath.audit.answers.trace import opened_texts, render_trace, trace
 from goldenpath.audit.events.event import Event, Kind
 from goldenpath.cli import at
 from goldenpath.cli import trace as verb
@@ -130,6 +130,21 @@ def test_answers_of_a_minute_are_counted_by_release(served: Served) -> None:
     text = CliRunner().invoke(at.verb, [ANSWERED.isoformat()], env=served.environment).stdout
     assert "1 answers in that minute" in text
     assert "used for consumer loan: 1 in that minute" in text
+
+
+def test_a_page_shows_the_text_instead_of_its_numbers_and_nothing_less(served: Served) -> None:
+    known = find_prediction(served.home, served.prediction_id)
+    inputs = {"note_0": 97.0, "note_total": 5.0, "age": 1.0}
+    opened = replace(known, inputs=inputs)
+    made = replace(
+        trace(known, bundle_of(served.made)), prediction=opened, texts={"note": "a\u202e"}
+    )
+
+    page = render_trace(made)
+
+    assert "note = 'a\\u202e'" in page
+    assert "note_total = 5" in page and "age = 1" in page
+    assert "note_0" not in page
 
 
 def test_an_opened_text_is_read_from_its_numbers() -> None:

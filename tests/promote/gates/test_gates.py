@@ -12,7 +12,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Feature
 from goldenpath.promote.gates.approval import approval
 from goldenpath.promote.gates.authorship import is_same_person
-from goldenpath.promote.gates.fact_gates import GATES
+from goldenpath.promote.gates.fact_gates import GATES, _narrowings
 from goldenpath.promote.gates.gate import Evidence, Live, judge_all
 from goldenpath.promote.platform.build_rules import BuildRules
 from goldenpath.promote.platform.data_rules import DataRules
@@ -494,6 +494,7 @@ def live(metrics: tuple[Metric, ...] = METRICS, **changes: object) -> Live:
             (CONTRACT.features[0], replace(CONTRACT.features[1], labels=("one", "two"))),
             "no longer accepts some labels",
         ),
+        ((replace(CONTRACT.features[0], part="text"), CONTRACT.features[1]), "another part"),
     ],
 )
 def test_callers_of_the_live_release_are_not_broken(
@@ -503,6 +504,15 @@ def test_callers_of_the_live_release_are_not_broken(
 
     assert finding.status == "fail"
     assert said in finding.message
+
+
+def test_callers_with_longer_texts_are_told_once() -> None:
+    parts = [Feature(f"note_{at}", "number", part_of="note", part="text", bytes=6) for at in (0, 1)]
+    shorter = [replace(part, bytes=5) for part in parts]
+
+    found = [each for pair in zip(parts, shorter, strict=True) for each in _narrowings(*pair)]
+
+    assert found == ["note accepts 5 bytes, and 6 before"]
 
 
 def test_a_challenger_as_good_as_the_champion_passes() -> None:

@@ -213,8 +213,9 @@ def _lines(traced: Trace) -> Iterator[str]:
         # A text is a caller's: its marks of control and direction are shown and not obeyed.
         yield f"    {name} = {'missing' if text is None else repr(text)}"
     for feature, value in (traced.prediction.inputs or {}).items():
-        if feature.rpartition("_")[0] in traced.texts:
-            continue
+        name, _, place = feature.rpartition("_")
+        if name in traced.texts and place.isdecimal():
+            continue  # a number of a text, which stands above
         yield f"    {feature} = {'missing' if value is None else f'{value:.9g}'}"
     sealed = traced.prediction
     yield f"  sealed in  {sealed.segment}, checkpoint {sealed.checkpoint_digest}"
