@@ -1,32 +1,12 @@
-"""`goldenpath oversight`: show second looks, and how long each stop took to have effect."""
-
-from datetime import timedelta
+"""`goldenpath oversight`: second looks, overrides and stops."""
 
 import click
 
-from goldenpath import compose
-from goldenpath.audit.registers.register_gathering import gather_oversight
-from goldenpath.audit.timeline.moment import parse_moment
-from goldenpath.cli.naming import MODEL
-from goldenpath.cli.output import Format, output_option, show
-from goldenpath.cli.oversight_page import oversight_text
+from goldenpath.cli.findings import ListByDefault
+from goldenpath.cli.oversight_list import list_oversight
+from goldenpath.cli.oversight_override import override
 
 
-@click.command()
-@click.argument("model", type=MODEL, required=False)
-@click.option("--at", "time", default="now", help="The end of the period.")
-@click.option(
-    "--days",
-    type=click.IntRange(min=1, max=36_600),
-    default=90,
-    show_default=True,
-    help="The length of the period.",
-)
-@output_option
-def verb(model: str | None, time: str, days: int, output: Format) -> None:
-    """Show second looks by people, and the seconds that each stop took to have effect."""
-    home = compose.home()
-    records = compose.signed_records(home, parse_moment(time, compose.now()))
-    compose.require_known(home, None, model, {("", each.model) for each in records.history()})
-    register = gather_oversight(records, home, timedelta(days=days), model)
-    show(register, oversight_text(register), output)
+@click.group(cls=ListByDefault, commands=[list_oversight, override])
+def verb() -> None:
+    """Show second looks, overrides and stops, or record that a person overrode an answer."""

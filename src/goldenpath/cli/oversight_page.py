@@ -1,7 +1,8 @@
 """The page of `goldenpath oversight`, as text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from goldenpath.audit.answers.override_records import RecordedOverride, overridden
 from goldenpath.audit.registers.oversight import OverseenModel, OversightRegister, StopDrill
 from goldenpath.audit.timeline.moment import show_moment
 
@@ -9,6 +10,26 @@ from goldenpath.audit.timeline.moment import show_moment
 def oversight_text(register: OversightRegister) -> str:
     """Return second looks, stops, and what nobody knows."""
     return "\n".join(_lines(register))
+
+
+def overrides_sentence(
+    register: OversightRegister, overrides: Sequence[RecordedOverride] | None
+) -> str:
+    """Return how many answers people overrode. Without a record nobody knows, so it is never 0."""
+    if overrides is None:
+        return "not known: the audit log cannot be read"
+    number = overridden(overrides)
+    refused = sum(1 for each in overrides if each.fault)
+    doubt = f"; {refused} records do not count: {_faults(overrides)}" if refused else ""
+    if not number:
+        return f"not known: no override was recorded{doubt}"
+    answers = sum(sum(each.answers.values()) for each in register.models)
+    share = f" of {answers} answers ({number / answers:.2%})" if answers else ""
+    return f"{number}{share} were overridden, as posted with `goldenpath oversight override`{doubt}"
+
+
+def _faults(overrides: Sequence[RecordedOverride]) -> str:
+    return "; ".join(dict.fromkeys(each.fault for each in overrides if each.fault))
 
 
 def _lines(register: OversightRegister) -> Iterator[str]:

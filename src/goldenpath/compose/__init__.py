@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.health_sources import performance as performance
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
     from goldenpath.compose.audits.incident_sources import incidents as incidents
+    from goldenpath.compose.audits.incident_sources import override_desk as override_desk
+    from goldenpath.compose.audits.incident_sources import overrides as overrides
     from goldenpath.compose.audits.live_moments import live_moments as live_moments
     from goldenpath.compose.audits.live_moments import terms_reader as terms_reader
     from goldenpath.compose.audits.register_sources import deployment_use as deployment_use
@@ -117,7 +119,7 @@ _PARTS = {
     "audits.change_command": ("check_change",),
     "audits.console_changes": ("machine_changes", "stages_of"),
     "audits.health_sources": ("health", "performance"),
-    "audits.incident_sources": ("incident_desk", "incidents"),
+    "audits.incident_sources": ("incident_desk", "incidents", "override_desk", "overrides"),
     "audits.live_moments": ("live_moments", "terms_reader"),
     "audits.register_sources": (
         "deployment_use",

@@ -508,6 +508,21 @@ def test_what_is_attached_is_looked_up(bundle: EvidenceBundle) -> None:
     assert of(replace(bundle, monitored=("prod",))).field("9.2").status == "OBSERVED"
 
 
+def test_answers_that_people_overrode_are_observed_and_listed(bundle: EvidenceBundle) -> None:
+    assert of(bundle).field("3.5").status == "MISSING" and of(bundle).field("3.5").shown == ()
+    posted = Event(
+        "2026-11-22T13:30:00.000000Z", "answer.overridden", "officer", "prod", "credit",
+        bundle.digest.text, details={"prediction": "answer-1"},
+    )  # fmt: skip
+    other = replace(posted, digest=Digest.of(b"other release").text)
+
+    assert of(replace(bundle, events=(*bundle.events, other))).field("3.5").status == "MISSING"
+    field = of(replace(bundle, events=(*bundle.events, posted))).field("3.5")
+    assert field.status == "OBSERVED" and "answer-1" in " ".join(field.shown)
+    lost = LogStates(LogState("gone", ("it is gone",)), LogState("whole"))
+    assert of(replace(bundle, logs=lost)).field("3.5").status == "CONTRADICTED"
+
+
 def test_the_release_before_is_compared_if_there_was_one(bundle: EvidenceBundle) -> None:
     assert of(bundle).field("6.2").status == "NOT APPLICABLE"
 

@@ -18,6 +18,7 @@ Members of `details` that other parts of goldenpath read:
     inputs.opened                                  purpose, reason; predictions, or seed and count
     sample.drawn                                   seed, head, count
     hold.placed, hold.lifted                       case, reason
+    answer.overridden                              prediction, statement, signature
     subject.erased                                 subject_ref, reason, certificate
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
@@ -55,6 +56,7 @@ Kind = Literal[
     "advisory.ended",
     "advisory.vex",
     "labels.added",
+    "answer.overridden",
     "inputs.opened",
     "sample.drawn",
     "hold.placed",

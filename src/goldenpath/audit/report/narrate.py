@@ -16,6 +16,7 @@ from goldenpath.audit.report.blocks import (
 )
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.proof import overrides_of
 from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
 from goldenpath.canonical import JsonValue
@@ -113,6 +114,16 @@ def _corrections(bundle: EvidenceBundle) -> Blocks:
     return table(
         ("Time", "Stage", "By", "Commit", "Details"),
         ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in rollbacks),
+    )
+
+
+def _overrides(bundle: EvidenceBundle) -> Blocks:
+    listed = overrides_of(bundle)
+    if not listed:
+        return ()
+    return table(
+        ("Time", "Stage", "Answer", "Posted by"),
+        ((e.time, e.stage, (e.details or {}).get("prediction", ""), e.actor) for e in listed),
     )
 
 
@@ -279,6 +290,7 @@ NARRATE: Mapping[str, Callable[[EvidenceBundle], Blocks]] = MappingProxyType(
         "alarms": _alarms,
         "corrections": _corrections,
         "intervals": _intervals,
+        "oversight": _overrides,
         "actors": _actors,
         "log-state": _log_state,
         "logs": _logs,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState
 from goldenpath.audit.report.control_map import Control
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
@@ -274,6 +275,27 @@ def _incidents(bundle: EvidenceBundle) -> Proof:
     return Proof("incidents", text.standing, text.note, text.body)
 
 
+def _oversight(bundle: EvidenceBundle) -> Proof:
+    """Overrides that were posted, or else a statement about oversight as practised."""
+    need = "oversight-events"
+    if bundle.logs.events.faults:
+        return _damaged(need, bundle.logs.events)
+    overrides = overrides_of(bundle)
+    if not overrides:
+        return _attached(bundle, need, f"{OURS}{need}/v1", _BY_OTHERS[need])
+    note = f"{len(overrides)} records of answers that people overrode, last at {overrides[-1].time}"
+    return Proof(need, "OBSERVED", f"{note}; `goldenpath oversight` checks their signatures")
+
+
+def overrides_of(bundle: EvidenceBundle) -> tuple[Event, ...]:
+    """Return the events of answers of this release that people overrode."""
+    digest = bundle.digest.text
+    return tuple(
+        each for each in bundle.events
+        if each.kind == "answer.overridden" and each.digest == digest
+    )  # fmt: skip
+
+
 def _generator(bundle: EvidenceBundle) -> Proof:
     return Proof("generator", "GENERATED", f"made by {bundle.generator} from this bundle")
 
@@ -291,6 +313,7 @@ _PROVERS: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
         "predecessor-metrics": _predecessor,
         "monitor-events": _monitor,
         "incidents": _incidents,
+        "oversight-events": _oversight,
         "generator": _generator,
     }
 )

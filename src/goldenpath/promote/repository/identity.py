@@ -68,7 +68,7 @@ def require_listed(
     for person in listed:
         same = is_same_key(person.ssh_key, identity.key.public_line)
         if person.name == identity.name and same:
-            return _require_current(person, now)
+            return require_current(person, now)
         if person.name == identity.name:
             raise InvalidInput(
                 f"{identity.key.path} is not the key that platform.toml lists for {identity.name}",
@@ -82,7 +82,7 @@ def require_listed(
     raise not_listed(identity.name, platform)
 
 
-def _require_current(person: Person, now: datetime) -> Person:
+def require_current(person: Person, now: datetime) -> Person:
     if person.valid_until is not None and now >= person.valid_until:
         raise InvalidInput(
             f"the key of {person.name} expired on {person.valid_until.isoformat()}",

@@ -1,0 +1,178 @@
+"""Answers that people overrode: signed events of the audit log, posted by the bank's own system.
+
+An override counts only if the listed person whom it names signed it. One that is not believed is
+shown with its fault, so that nothing is left out.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from goldenpath.audit.events.event import Event
+from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.observe.log.log_reader import Record
+from goldenpath.parsers.shown_text import plain_line
+from goldenpath.parsers.typed import typed
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.identity import Identity, require_current, require_listed
+from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
+from goldenpath.release.attest.signatures.sshsig import verify
+from goldenpath.times import timestamp
+
+NAMESPACE = "goldenpath-override"
+"""Namespace of the signature, so that it counts for nothing else."""
+MOST_TEXT = 2_000
+
+
+class OverrideStatement(msgspec.Struct, frozen=True, rename="camel"):
+    """What is signed about one answer that a person did not follow."""
+
+    prediction: str
+    role: str
+    """The role of the person who decided; never a name."""
+    reason: str
+    by: str
+    """The listed person or system that posts it."""
+    time: str
+    stage: str
+    model: str
+    release: str
+    version: int = 1
+
+    @property
+    def message(self) -> bytes:
+        """The bytes that are signed."""
+        return canonical_json(msgspec.to_builtins(self))
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideDesk:
+    """Who posts overrides, and where the events go."""
+
+    acting: Identity
+    platform: Platform
+    now: datetime
+    append: Callable[[Event], object]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOverride:
+    """One override of the audit log."""
+
+    time: str
+    stage: str
+    model: str
+    prediction: str
+    role: str
+    reason: str
+    by: str
+    fault: str = ""
+    """Why it does not count; empty if it does."""
+
+
+def record_override(desk: OverrideDesk, record: Record, role: str, reason: str) -> Event:
+    """Record that a person decided otherwise than an answer, by a signed event, and return it.
+
+    `record` is that of the answer in the prediction log.
+
+    Raises `InvalidInput` for an empty role or reason, or if `desk.acting` is not listed.
+    """
+    person = require_listed(desk.acting, desk.platform, desk.now)
+    statement = OverrideStatement(
+        str(record["prediction_id"]),
+        _line(role, "--by", "a role"),
+        _line(reason, "--reason", "a reason"),
+        person.name,
+        timestamp(desk.now),
+        str(record["stage"]),
+        str(record["model"]),
+        str(record["release_digest"]),
+    )
+    details: dict[str, JsonValue] = {
+        "prediction": statement.prediction,
+        "statement": statement.message.decode(),
+        "signature": desk.acting.key.sign(statement.message, NAMESPACE),
+    }
+    event = Event(
+        statement.time,
+        "answer.overridden",
+        statement.by,
+        statement.stage,
+        statement.model,
+        statement.release,
+        details=details,
+    )
+    desk.append(event)
+    return event
+
+
+def read_overrides(
+    events: Iterable[Event], people: Sequence[Person]
+) -> tuple[RecordedOverride, ...]:
+    """Return every override among the events, also those that do not count."""
+    return tuple(_read(each, people) for each in events if each.kind == "answer.overridden")
+
+
+def overridden(overrides: Iterable[RecordedOverride]) -> int:
+    """Return the number of answers that were overridden; one that was twice counts once."""
+    return len({each.prediction for each in overrides if not each.fault})
+
+
+def _read(event: Event, people: Sequence[Person]) -> RecordedOverride:
+    details = event.details or {}
+    content = str(details.get("statement", "")).encode()
+    try:
+        statement = typed(parse_object(content, "statement"), OverrideStatement, "statement")
+        key = verify(str(details.get("signature", "")), content, NAMESPACE)
+    except (InvalidInput, VerificationError) as error:
+        name, fault = str(details.get("prediction", "")), f"nobody signed it: {error.message}"
+        return RecordedOverride(
+            event.time, event.stage, event.model, name, "", "", event.actor, fault
+        )
+    return RecordedOverride(
+        event.time,
+        event.stage,
+        event.model,
+        statement.prediction,
+        statement.role,
+        statement.reason,
+        statement.by,
+        _fault(event, statement, key, people),
+    )
+
+
+def _fault(event: Event, statement: OverrideStatement, key: str, people: Sequence[Person]) -> str:
+    signed = (
+        statement.prediction, statement.time, statement.by, statement.stage, statement.model,
+        statement.release,
+    )  # fmt: skip
+    shown = (
+        (event.details or {}).get("prediction"), event.time, event.actor, event.stage, event.model,
+        event.digest,
+    )  # fmt: skip
+    if signed != shown:
+        return "the event says something else than its signed statement"
+    for person in people:
+        if person.name == statement.by and is_same_key(person.ssh_key, key):
+            return _ended(person, statement.time)
+    return f"platform.toml lists no {statement.by} with the signing key"
+
+
+def _ended(person: Person, time: str) -> str:
+    """Return why the person did not count at a time; empty if they did."""
+    try:
+        require_current(person, datetime.fromisoformat(time))
+    except InvalidInput as error:
+        return error.message
+    return ""
+
+
+def _line(text: str, flag: str, what: str) -> str:
+    line = plain_line(text)
+    if not 0 < len(line) <= MOST_TEXT:
+        raise InvalidInput(f"{flag} has {len(line)} letters: expected {what} of 1 to {MOST_TEXT}")
+    return line
