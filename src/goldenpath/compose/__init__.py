@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.clusters.cluster_admission import admit_declared as admit_declared
     from goldenpath.compose.clusters.cluster_examination import cluster_status as cluster_status
     from goldenpath.compose.clusters.cluster_examination import examined as examined
+    from goldenpath.compose.clusters.policy_trial import tried_policies as tried_policies
     from goldenpath.compose.containers.copied_logs import anchor_copied_log as anchor_copied_log
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
@@ -177,6 +178,7 @@ _PARTS = {
     "canary_judge": ("canaries", "judged"),
     "clusters.cluster_admission": ("admit_declared",),
     "clusters.cluster_examination": ("cluster_status", "examined"),
+    "clusters.policy_trial": ("tried_policies",),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),
     "inventory_watch": ("desired", "inventory", "registered"),

@@ -21,10 +21,11 @@ from goldenpath.promote.repository.chain_of_trust import follow
 from goldenpath.promote.repository.identity import Identity, find_identity, require_listed
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.platform_setup import Founded, found
-from goldenpath.release.attest.policy import Person
+from goldenpath.release.attest.policy import Person, TrustedKey
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.example import platform
 from tests.promote.manifests.crds import check
+from tests.release.attest.releases import new_signer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -137,7 +138,7 @@ def test_kyverno_demands_what_the_platform_demands() -> None:
     demands = Demands("https://git.example/team/credit", "https://ci.example/build", 2)
     strict = dataclasses.replace(platform(), demands=demands)
 
-    policy = yaml.safe_load(render_cluster(strict)["policies/kyverno.yaml"])
+    policy = next(yaml.safe_load_all(render_cluster(strict)["policies/kyverno.yaml"]))
     said = [each["expression"] for each in policy["spec"]["validations"]]
 
     assert [each.rpartition(">= ")[2] for each in said[:3]] == ["2)", "1)", "1)"]
@@ -153,8 +154,34 @@ def test_a_revoked_key_opens_no_cluster() -> None:
         platform(), build_keys=(key, dataclasses.replace(key, name="old", revoked_at=NOW))
     )
 
-    (policy,) = yaml.safe_load_all(render_cluster(revoked)["policies/kyverno.yaml"])
-    assert [each["name"] for each in policy["spec"]["attestors"]] == ["key_release"]
+    for policy in yaml.safe_load_all(render_cluster(revoked)["policies/kyverno.yaml"]):
+        assert [each["name"] for each in policy["spec"]["attestors"]] == ["key_release"]
+
+
+def test_kyverno_asks_for_the_admission_of_each_stage_by_its_own_key() -> None:
+    follower = TrustedKey("follower", new_signer().public_key())
+    governed = dataclasses.replace(platform(), admission_keys=(follower,))
+
+    policies = list(yaml.safe_load_all(render_cluster(governed)["policies/kyverno.yaml"]))
+
+    names = [each["metadata"]["name"] for each in policies]
+    assert names == [
+        f"goldenpath-{stage.name}-{kind}"
+        for stage in governed.stages
+        for kind in ("services", "pods")
+    ]
+    for policy in policies:
+        check(policy)
+        stage = policy["metadata"]["name"].split("-")[1]
+        types = {each["name"]: each["intoto"]["type"] for each in policy["spec"]["attestations"]}
+        assert types["admitted"].endswith(f"/admitted/v1/{stage}")
+        (by,) = (
+            each["expression"]
+            for each in policy["spec"]["validations"]
+            if "attestations.admitted, [" in each["expression"]
+        )
+        assert "attestors.admits_follower" in by
+        assert "attestors.key_release" not in by
 
 
 def test_a_missing_key_says_how_to_make_one(tmp_path: Path) -> None:

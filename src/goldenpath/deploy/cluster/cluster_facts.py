@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from goldenpath.canonical import JsonValue
+from goldenpath.deploy.cluster.api_fields import entries, members
 from goldenpath.deploy.cluster.kubectl import ClusterAnswer, Kubectl, TriedObject
 from goldenpath.promote.manifests.object_names import namespace_of
 
@@ -63,8 +64,12 @@ def read_facts(kubectl: Kubectl, wish: ClusterWish, clock: Callable[[], datetime
     namespace, _, gateway = wish.gateway.partition("/")
     gateways = f"/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/gateways"
     place = _namespace(kubectl, wish)
+    runtimes = dict(_runtimes(kubectl, wish))
+    release = f"{wish.registry_prefix}/doctor@{_NO_DIGEST}"
+    # Our policies let in pods with the image of the runtime alone.
+    image = next(filter(None, map(_server_image, runtimes.values())), release)
     began = clock()
-    own = kubectl.try_out(_pod(place, f"{wish.registry_prefix}/doctor@{_NO_DIGEST}"))
+    own = kubectl.try_out(_pod(place, image, release))
     ended = clock()
     return ClusterFacts(
         version=kubectl.get("/version"),
@@ -77,10 +82,10 @@ def read_facts(kubectl: Kubectl, wish: ClusterWish, clock: Callable[[], datetime
         namespaces={
             stage: kubectl.get(f"/api/v1/namespaces/{namespace_of(stage)}") for stage in wish.stages
         },
-        runtimes=dict(_runtimes(kubectl, wish)),
+        runtimes=runtimes,
         service=kubectl.try_out(_service(place, wish)),
         own_volume=own,
-        foreign_volume=kubectl.try_out(_pod(place, f"{_FOREIGN}@{_NO_DIGEST}")),
+        foreign_volume=kubectl.try_out(_pod(place, image, f"{_FOREIGN}@{_NO_DIGEST}")),
         asked=(began, ended),
     )
 
@@ -89,6 +94,11 @@ def _runtimes(kubectl: Kubectl, wish: ClusterWish) -> Iterator[tuple[str, Cluste
     for stage in wish.stages:
         namespace = f"/apis/serving.kserve.io/v1alpha1/namespaces/{namespace_of(stage)}"
         yield stage, kubectl.get(f"{namespace}/servingruntimes/goldenpath")
+
+
+def _server_image(runtime: ClusterAnswer) -> str:
+    containers = entries(members(runtime.value.get("spec")).get("containers"))
+    return str(containers[0].get("image", "")) if containers else ""
 
 
 def _namespace(kubectl: Kubectl, wish: ClusterWish) -> str:
@@ -100,10 +110,11 @@ def _namespace(kubectl: Kubectl, wish: ClusterWish) -> str:
 
 
 def _name() -> str:
-    return f"goldenpath-doctor-{secrets.token_hex(4)}"
+    # As services are called: after the repository of their model.
+    return f"doctor-{secrets.token_hex(4)}"
 
 
-def _pod(namespace: str, reference: str) -> dict[str, JsonValue]:
+def _pod(namespace: str, image: str, reference: str) -> dict[str, JsonValue]:
     """Return a pod that the strictest standard of pod security admits, with an image volume."""
     secure: JsonValue = {
         "allowPrivilegeEscalation": False,
@@ -123,7 +134,7 @@ def _pod(namespace: str, reference: str) -> dict[str, JsonValue]:
             "containers": [
                 {
                     "name": "server",
-                    "image": reference,
+                    "image": image,
                     "resources": {"requests": resources, "limits": resources},
                     "securityContext": secure,
                     "volumeMounts": [mount],

@@ -1,0 +1,115 @@
+"""The policies that Kubernetes itself enforces, on every known-good and known-bad manifest."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+import pytest
+
+from goldenpath.canonical import JsonValue
+from goldenpath.deploy.policies.builtin_policy import BuiltinPolicy, Refusal, refusals
+from goldenpath.deploy.policies.policy_cases import CaseWords, PolicyCase, field_cases
+from goldenpath.deploy.policies.rendered_policies import platform_images, rendered_policies
+from goldenpath.digest import Digest
+from goldenpath.errors import InvalidInput
+from tests.promote.example import platform
+
+WORDS = CaseWords(
+    "models-prod", platform().registry_prefix, "credit-default", Digest.of(b"one"),
+    platform_images(platform()),
+)  # fmt: skip
+POLICIES = rendered_policies(platform())
+
+
+@cache
+def cases() -> tuple[PolicyCase, ...]:
+    return field_cases(WORDS)
+
+
+def refusing(case: PolicyCase, policies: Iterable[BuiltinPolicy] = POLICIES) -> list[Refusal]:
+    return list(refusals(policies, case.request(), WORDS.images))
+
+
+@cache
+def verdicts() -> dict[str, list[Refusal]]:
+    return {case.name: refusing(case) for case in cases()}
+
+
+def test_each_bad_manifest_is_refused_by_the_rule_that_it_is_for_and_by_no_other() -> None:
+    """So each rule is needed: without it exactly the cases under it are admitted."""
+    for case in cases():
+        if case.expected == "refused":
+            found = [each.rule.message for each in verdicts()[case.name]]
+            assert found == [case.rule], case.name
+            assert not verdicts()[case.name][0].fault, case.name
+
+
+def test_each_good_manifest_is_admitted() -> None:
+    assert {case.name: [] for case in cases() if case.expected == "admitted"} == {
+        case.name: verdicts()[case.name] for case in cases() if case.expected == "admitted"
+    }
+
+
+def test_there_are_many_each_has_a_name_and_each_rule_has_cases() -> None:
+    count = Counter(case.expected for case in cases())
+    rules = {rule.message for policy in POLICIES for rule in policy.rules}
+
+    assert (count["refused"], count["admitted"]) == (172, 48)
+    assert len({case.name for case in cases()}) == len(cases())
+    tried = {case.rule for case in cases() if case.rule}
+    # A pod that is created has no ephemeral container, and no file can state one.
+    alone = {
+        "nobody adds a container to a pod of models, not even to look",
+        "no device of blocks is handed to a container",
+    }
+    assert rules - tried == alone
+    assert tried <= rules
+
+
+def test_without_a_rule_exactly_its_cases_are_admitted() -> None:
+    for case in cases():
+        if case.expected == "refused":
+            left = refusals(POLICIES, case.request(), WORDS.images, without=case.rule)
+            assert list(left) == [], case.name
+
+
+def changed(case: PolicyCase, **spec: JsonValue) -> PolicyCase:
+    manifest = {**case.manifest, "spec": {**case.manifest["spec"], **spec}}  # type: ignore[dict-item]
+    return PolicyCase(case.name, "refused", "", manifest)
+
+
+def pod() -> PolicyCase:
+    return next(case for case in cases() if case.name == "Pod (server): as KServe makes it")
+
+
+def test_a_container_that_is_added_to_look_is_refused() -> None:
+    debugged = changed(pod(), ephemeralContainers=[{"name": "look", "image": "busybox"}])
+
+    (refusal,) = refusing(debugged)
+    assert refusal.rule.message == "nobody adds a container to a pod of models, not even to look"
+
+
+def test_a_policy_that_is_not_understood_is_refused_by_name() -> None:
+    from goldenpath.deploy.policies.builtin_policy import KIND, read_policies
+
+    spec: dict[str, JsonValue] = {"failurePolicy": "Fail", "validations": []}
+    for wrong, what in (
+        ({**spec, "failurePolicy": "Ignore"}, "failurePolicy Ignore"),
+        ({**spec, "auditAnnotations": []}, "auditAnnotations"),
+    ):
+        with pytest.raises(InvalidInput, match=what):
+            read_policies([{"kind": KIND, "metadata": {"name": "x"}, "spec": wrong}])
+
+
+def test_what_cannot_be_evaluated_is_refused() -> None:
+    odd = changed(pod(), containers="none")
+
+    assert any(each.fault for each in refusing(odd))
+
+
+def documents() -> Iterator[str]:
+    yield from (rule.message for policy in POLICIES for rule in policy.rules)
+
+
+def test_each_rule_has_a_message_of_its_own() -> None:
+    assert len(set(documents())) == len(list(documents()))
