@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack chaos cluster models release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack chaos cluster cluster-governed models release format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -77,6 +77,11 @@ cluster: setup
 	@echo "This needs root, 30 GiB of disk for the first build, and about ten minutes when all is built."
 	$(BIN)/python -m cluster build
 	$(BIN)/python -m cluster walk
+
+# The same cluster with the policy engine Kyverno: known-good and known-bad manifests, judged for real.
+cluster-governed: setup
+	$(BIN)/python -m cluster build --governed
+	$(BIN)/python -m cluster governed
 
 bench: setup
 	$(BIN)/python -m bench

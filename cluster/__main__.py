@@ -14,13 +14,15 @@ import click
 
 from cluster.debian import fetch, is_fetched
 from cluster.go_build import build
-from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS
+from cluster.governed.cases import begin_cases, end_engine, judge_everything, judge_fields
+from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS, GOVERNED_PROGRAMS
 from cluster.stack import running_stack
 from cluster.walk.order import WalkOptions, walk_all
 from cluster.walk.record import WalkRecord
 from goldenpath.processes.tool import run_tool
 
 RECORD = Path("build") / "cluster.json"
+GOVERNED_RECORD = Path("build") / "cluster-governed.json"
 _NEEDED = 30
 """GiB that modules, the build cache and the programs take together."""
 
@@ -49,7 +51,8 @@ def command() -> None:
 
 @command.command("build")
 @click.option("--only", multiple=True, help="Build these programs alone.")
-def build_parts(only: tuple[str, ...]) -> None:
+@click.option("--governed", is_flag=True, help="Build the policy engine as well.")
+def build_parts(only: tuple[str, ...], governed: bool) -> None:
     """Fetch and build every program once."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +72,7 @@ def build_parts(only: tuple[str, ...]) -> None:
         run = run_tool(pip, seconds=900)
         if run.exit_code:
             raise click.ClickException(f"pip: {run.complaint}")
-    for program in GO_PROGRAMS:
+    for program in (*GO_PROGRAMS, *(GOVERNED_PROGRAMS if governed else ())):
         if not only or program.name in only:
             click.echo(f"{program.name} {program.version}")
             build(program, folder)
@@ -105,6 +108,38 @@ def walk(keep_going: bool, models: int, steps: tuple[str, ...], or_skip: bool) -
     finally:
         record.write(RECORD)
         click.echo(f"\n{len(record.claims)} claims held; written to {RECORD}")
+
+
+@command.command("governed")
+@click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
+@click.option("--builtin", is_flag=True, help="Only what needs no policy engine.")
+def governed(or_skip: bool, builtin: bool) -> None:
+    """Judge the known-good and known-bad manifests by the real API server and the real engine."""
+    cache = cache_folder()
+    needed = () if builtin else tuple(each.name for each in GOVERNED_PROGRAMS)
+    engines = (name for name in needed if not (cache / "bin" / name).exists())
+    missing = ", ".join((*missing_parts(cache), *engines))
+    if or_skip and (missing or os.geteuid() != 0):
+        click.echo(f"NO CLUSTER WAS GOVERNED: {f'not built: {missing}' if missing else 'not root'}")
+        return
+    _require_root()
+    if missing:
+        raise click.ClickException(f"not built: {missing}; run: cluster build --governed")
+    record = WalkRecord(click.echo)
+    try:
+        with _folder() as folder, running_stack(cache, folder, _clock, click.echo) as stack:
+            with record.stepping("1  the cases about fields, by Kubernetes itself"):
+                scene = begin_cases(stack, folder)
+                judge_fields(scene, record)
+            if builtin:
+                return
+            with record.stepping("2  all cases, by Kubernetes and Kyverno"):
+                judge_everything(scene, record)
+            with record.stepping("3  the engine is down"):
+                end_engine(scene, record)
+    finally:
+        record.write(GOVERNED_RECORD)
+        click.echo(f"\n{len(record.claims)} claims held; written to {GOVERNED_RECORD}")
 
 
 @contextmanager

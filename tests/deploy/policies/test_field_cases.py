@@ -7,12 +7,18 @@ from functools import cache
 import pytest
 
 from goldenpath.canonical import JsonValue
-from goldenpath.deploy.policies.builtin_policy import BuiltinPolicy, Refusal, refusals
+from goldenpath.deploy.policies.builtin_policy import (
+    AdmissionRequest,
+    BuiltinPolicy,
+    Refusal,
+    refusals,
+)
 from goldenpath.deploy.policies.policy_cases import CaseWords, PolicyCase, field_cases
 from goldenpath.deploy.policies.rendered_policies import platform_images, rendered_policies
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from tests.promote.example import platform
+from tests.promote.manifests.test_ways_in import ways
 
 WORDS = CaseWords(
     "models-prod", platform().registry_prefix, "credit-default", Digest.of(b"one"),
@@ -113,3 +119,25 @@ def documents() -> Iterator[str]:
 
 def test_each_rule_has_a_message_of_its_own() -> None:
     assert len(set(documents())) == len(list(documents()))
+
+
+# They stand outside of every namespace; what they would lead to is refused as a pod.
+OF_THE_CLUSTER = {"ClusterServingRuntime", "ClusterStorageContainer", "LocalModelCache"}
+
+
+@pytest.mark.parametrize("way", ways(), ids=lambda way: str(way["id"]))
+def test_every_way_in_that_the_follower_refuses_is_refused_in_a_namespace_of_models(
+    way: dict[str, JsonValue],
+) -> None:
+    manifest = way["manifest"]
+    assert isinstance(manifest, dict)
+    kind = str(manifest["kind"])
+    if kind in OF_THE_CLUSTER:
+        return
+    group, _, version = str(manifest["apiVersion"]).rpartition("/")
+    request = AdmissionRequest(group, version, f"{kind.lower()}s", manifest)
+
+    found = list(refusals(POLICIES, request, WORDS.images))
+
+    assert found
+    assert not any(each.fault for each in found)
