@@ -71,15 +71,8 @@ def _objects() -> list[KubernetesObject]:
         "spec": {"containers": [{"name": NAME, "image": "outside.invalid/kyverno"}]},
     }
     return [
-        *(
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": name, "namespace": NAMESPACE},
-                "data": {},
-            }
-            for name in (NAME, "kyverno-metrics")
-        ),
+        _settings(NAME),
+        _settings("kyverno-metrics"),
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -87,3 +80,8 @@ def _objects() -> list[KubernetesObject]:
             "spec": {"replicas": 0, "selector": {"matchLabels": dict(_LABELS)}, "template": pod},
         },
     ]
+
+
+def _settings(name: str) -> KubernetesObject:
+    metadata: KubernetesObject = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}}

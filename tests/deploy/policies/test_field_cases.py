@@ -10,7 +10,7 @@ from goldenpath.canonical import JsonValue
 from goldenpath.deploy.policies.builtin_policy import (
     AdmissionRequest,
     BuiltinPolicy,
-    Refusal,
+    FieldRefusal,
     refusals,
 )
 from goldenpath.deploy.policies.policy_cases import CaseWords, PolicyCase, field_cases
@@ -32,12 +32,12 @@ def cases() -> tuple[PolicyCase, ...]:
     return field_cases(WORDS)
 
 
-def refusing(case: PolicyCase, policies: Iterable[BuiltinPolicy] = POLICIES) -> list[Refusal]:
+def refusing(case: PolicyCase, policies: Iterable[BuiltinPolicy] = POLICIES) -> list[FieldRefusal]:
     return list(refusals(policies, case.request(), WORDS.images))
 
 
 @cache
-def verdicts() -> dict[str, list[Refusal]]:
+def verdicts() -> dict[str, list[FieldRefusal]]:
     return {case.name: refusing(case) for case in cases()}
 
 

@@ -67,7 +67,7 @@ def case_scene(store: Store, platform: Platform, keys: CaseKeys, now: datetime) 
     """Push the releases of the cases into a store, and return all cases for the last stage."""
     stage = platform.stages[-1].name
     trusting = keys.trusting(platform)
-    pushed = [(state, push_release(store, state, stage, keys, now)) for state in STATES]
+    pushed = [(state, push_release(store, state, stage, keys=keys, now=now)) for state in STATES]
     _, right = pushed[0]
     words = CaseWords(
         namespace_of(stage), platform.registry_prefix, MODEL, right, platform_images(platform)

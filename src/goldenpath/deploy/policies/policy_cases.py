@@ -64,8 +64,8 @@ class CaseWords:
             "MODEL": self.model,
             "SHORT": self.digest.hex[:8],
         }
-        for word, value in words.items():
-            text = text.replace(word, value)
+        for placeholder, value in words.items():
+            text = text.replace(placeholder, value)
         return text
 
 

@@ -103,7 +103,7 @@ class CaseKeys:
 
 
 def push_release(
-    store: Store, state: ReleaseState, stage: str, keys: CaseKeys, now: datetime
+    store: Store, state: ReleaseState, stage: str, *, keys: CaseKeys, now: datetime
 ) -> Digest:
     """Put a release in this state into the store, and return its digest."""
     image = _push_image(store, state.name)

@@ -171,16 +171,16 @@ def _admitted(attestors: str) -> Iterator[ImageRule]:
         "images.models.map(i, verifyAttestationSignatures"
         f"(i, attestations.admitted, [{attestors}])).all(e, e >= 1)",
     )
-    said = "extractPayload(i, attestations.admitted).predicate"
+    content = "extractPayload(i, attestations.admitted).predicate"
     yield ImageRule(
         "expires",
         "the admission of the model has ended, and no follower renewed it",
-        f"images.models.map(i, timestamp({said}.expires) > time.now()).all(e, e)",
+        f"images.models.map(i, timestamp({content}.expires) > time.now()).all(e, e)",
     )
     yield ImageRule(
         "model",
         "the admission is about another model than the repository",
-        f"images.models.map(i, i.split('@')[0].endsWith('/' + {said}.model)).all(e, e)",
+        f"images.models.map(i, i.split('@')[0].endsWith('/' + {content}.model)).all(e, e)",
     )
 
 
