@@ -17,6 +17,8 @@ from goldenpath.deploy.policies.policy_cases import CaseWords, PolicyCase, field
 from goldenpath.deploy.policies.rendered_policies import platform_images, rendered_policies
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.yaml_parser import parse_yaml
+from goldenpath.promote.manifests.kustomize.packaged_files import packaged_files
 from tests.promote.example import platform
 from tests.promote.manifests.test_ways_in import ways
 
@@ -141,3 +143,22 @@ def test_every_way_in_that_the_follower_refuses_is_refused_in_a_namespace_of_mod
 
     assert found
     assert not any(each.fault for each in found)
+
+
+def test_what_the_platform_commits_for_its_own_namespaces_is_admitted() -> None:
+    """The runtime and the jobs by the clock, as Kustomize copies the images into them."""
+    owned = packaged_files("owned", platform())
+    known = {"CronJob": ("batch", "v1"), "ServingRuntime": ("serving.kserve.io", "v1alpha1")}
+    tried = []
+    for path, content in owned.items():
+        if not path.startswith("cluster/stage/"):
+            continue
+        for text in content.decode().split("\n---\n"):
+            item = parse_yaml(text.encode(), path)
+            if item["kind"] in known:
+                group, version = known[str(item["kind"])]
+                request = AdmissionRequest(group, version, f"{str(item['kind']).lower()}s", item)
+                tried.append(item["kind"])
+                assert list(refusals(POLICIES, request, WORDS.images)) == [], path
+
+    assert {"CronJob", "ServingRuntime"} <= {*tried}
