@@ -35,7 +35,8 @@ class ServerDryRun:
         elif status == http.HTTPStatus.CONFLICT and answer.get("reason") == "AlreadyExists":
             # Admission comes first: an object that is refused never gets that far.
             verdict = "admitted"
-        elif status in (400, 403, 422) and message:
+        elif status in (400, 403, 422) or "denied the request" in message:
+            # A webhook of KServe that panics answers 500 and denies the request.
             verdict = "refused"
         else:
             verdict = None
