@@ -18,8 +18,8 @@ STOPS = ("rollback", "retire")
 SKEW = timedelta(seconds=2)
 """How much earlier than its commit an effect may seem, since commits have whole seconds."""
 BEYOND = (
-    "whether people followed an answer: goldenpath keeps no decisions of case workers, so the rate "
-    "of overrides is not known",
+    "whether people followed an answer for which no override was posted: goldenpath keeps no other "
+    "decisions of case workers",
     "second looks that the caller did not name: the mode is what caller or policy said",
 )
 
