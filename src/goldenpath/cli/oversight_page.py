@@ -22,7 +22,7 @@ def overrides_sentence(
     refused = sum(1 for each in overrides if each.fault)
     doubt = f"; {refused} records do not count: {_faults(overrides)}" if refused else ""
     if not number:
-        return f"not known: no override was recorded{doubt}"
+        return f"not known{doubt}"
     answers = sum(sum(each.answers.values()) for each in register.models)
     share = f" of {answers} answers ({number / answers:.2%})" if answers else ""
     return f"{number}{share} were overridden, as posted with `goldenpath oversight override`{doubt}"
