@@ -58,7 +58,7 @@ def _cure(finding: MonitorFinding) -> str:
         )
     return (
         f"repair the source of {finding.id}, or close it: goldenpath findings close "
-        f"{finding.id} --reason …; a model that fits no more: goldenpath renew"
+        f"{finding.id} --reason …"
     )
 
 
