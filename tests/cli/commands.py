@@ -86,10 +86,18 @@ def fault(call: Sequence[str]) -> str | None:
     if isinstance(command, click.Group):
         if not words:
             return None
-        if words[0] not in command.commands:
+        default = command.commands.get(_DEFAULTS.get(type(command).__name__, ""))
+        if words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        elif default is None:
             return f"{verb} has no verb {words[0]}"
-        command = command.commands[words.pop(0)]
+        else:
+            command = default
     return _fault(command, [word.strip("'\"") for word in words])
+
+
+_DEFAULTS = {"ListByDefault": "list", "WriteByDefault": "write"}
+"""The verb that a group takes if none of its verbs is named."""
 
 
 def _fault(command: click.Command, words: list[str]) -> str | None:
