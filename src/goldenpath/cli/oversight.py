@@ -9,4 +9,4 @@ from goldenpath.cli.oversight_override import override
 
 @click.group(cls=ListByDefault, commands=[list_oversight, override])
 def verb() -> None:
-    """Show second looks, overrides and stops, or record that a person overrode an answer."""
+    """Show second looks, overrides and stops, or record one override."""

@@ -25,7 +25,7 @@ from goldenpath.cli.oversight_page import overrides_sentence, oversight_text
 )
 @output_option
 def list_oversight(model: str | None, time: str, days: int, output: Format) -> None:
-    """Show second looks and overrides by people, and how fast each stop had effect."""
+    """Show second looks, overrides, and how fast stops had effect."""
     home = compose.home()
     records = compose.signed_records(home, parse_moment(time, compose.now()))
     compose.require_known(home, None, model, {("", each.model) for each in records.history()})

@@ -21,7 +21,7 @@ from goldenpath.observe.log.log_reader import find_prediction
 def override(
     prediction_id: str, role: str, reason: str, name: str | None, key: Path | None, output: Format
 ) -> None:
-    """Record by a signed event that a person decided otherwise than an answer.
+    """Record that a person decided otherwise than an answer.
 
     PREDICTION_ID is the value of the answer's header x-goldenpath-prediction-id. A system of the
     bank posts it with the key of a listed person.

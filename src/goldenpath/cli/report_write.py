@@ -41,13 +41,9 @@ from goldenpath.parsers.record_json import record_json
 )
 @output_option
 def write(
-    reference: str,
-    as_of: str,
-    profile: ProfileName,
-    form: ReportFormat,
-    file: Path | None,
+    reference: str, as_of: str, profile: ProfileName, form: ReportFormat, file: Path | None,
     output: Format,
-) -> None:
+) -> None:  # fmt: skip
     """Write the technical documentation of a release in the order of Annex IV, gaps first.
 
     `goldenpath report card` explains the fields that people write.
