@@ -36,11 +36,8 @@ def verb(
     """
     called = name or name_of(model)
     with fetched(model, compose.tools()) as file:
-        adoption = read_adoption(
-            AdoptionWish(name=called, model=file, rows=rows, **wish),  # type: ignore[arg-type]
-            compose.uv_tools,
-            note,
-        )
+        wished = AdoptionWish(name=called, model=file, rows=rows, **wish)  # type: ignore[arg-type]
+        adoption = read_adoption(wished, compose.uv_tools, note)
     folder = create(
         called,
         (into or Path(called)).absolute(),

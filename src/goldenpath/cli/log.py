@@ -14,4 +14,4 @@ from goldenpath.cli.log_show import show_records
 
 @click.group(commands=[anchor, check, show_records, erase, expire, hold, lift, retention])
 def verb() -> None:
-    """Anchor, check, show, hold, erase or expire predictions in the log."""
+    """Check, show, anchor, hold, erase or expire predictions in the log."""

@@ -86,7 +86,7 @@ def close_finding(
     if finding.kind == ADVISORY:
         raise InvalidInput(
             f"finding {name} is about an advisory: only a VEX statement closes it, until a day",
-            hint=f"goldenpath findings vex {name} --justification ... --reason ... --until DAY",
+            hint=f"goldenpath findings vex {name} --justification … --reason … --until DAY",
         )
     person = require_listed(acting, platform, now)
     text = " ".join(reason.split())
