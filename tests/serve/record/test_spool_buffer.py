@@ -47,11 +47,11 @@ def write_until_killed(folder: Path, replica: str, seconds: float) -> int:
     command = [sys.executable, "-m", "tests.serve.record.writing", str(folder), replica]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        child.stdout.read(8)
+        said = child.stdout.read(8)
         time.sleep(seconds)
         # It goes on until the very moment of the kill: nobody reads, so the pipe must not fill.
         child.kill()
-        said = child.stdout.read()
+        said += child.stdout.read()
     return int.from_bytes(said[-8:], "little")
 
 
