@@ -273,7 +273,7 @@ def facts(parts: BundleFiles, known: str, earlier: str) -> Iterator[str]:
     yield f"commit {placed} of {moment}, signed by {signer}, places the release in the stage"
     for first, path in ((placed, proof["lineage"]), (proof["base"], proof["chain"])):
         history = {first}
-        for commit in (*path, trust):
+        for commit in (first, *path, trust):
             head = parts.object("commit", commit).split(b"\n\n")[0].decode()
             history |= {commit} if history & set(re.findall(r"\nparent (\w+)", head)) else set()
         shown = "" if trust in history else "NOT SHOWN: "
