@@ -74,11 +74,12 @@ def _steps(
     yield "4  our server as a pod", lambda: _serve(scene, record, first)
     yield "5  weights and roll-backs, applied by hand", lambda: _by_hand(scene, record, releases)
     yield "6  Argo CD follows commits", lambda: following.begin_following(scene, record, first)
-    yield "7  a canary by commits", lambda: following.walk_canary(scene, record, second)
-    yield "8  a rollback by a commit", lambda: following.roll_back(scene, record, first)
-    yield "9  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
-    yield "10  prune, sync again, hold", lambda: _end(scene, record, first, second)
-    yield "11  the judge as a job", lambda: judged_canary.judge_canary(scene, record, second)
+    # Here, since a release that comes back to a stage holds it, and no judge moves what is held.
+    yield "7  the judge as a job", lambda: judged_canary.judge_canary(scene, record, second)
+    yield "8  a canary by commits", lambda: following.walk_canary(scene, record, second)
+    yield "9  a rollback by a commit", lambda: following.roll_back(scene, record, first)
+    yield "10  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
+    yield "11  prune, sync again, hold", lambda: _end(scene, record, first, second)
     yield "12  doctor", lambda: examination.examine(scene, record)
     # The last one, since doctor knows nothing about simulated nodes.
     yield "13  many models", lambda: many_models.follow_many(scene, record, models)
