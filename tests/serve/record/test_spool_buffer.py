@@ -1,6 +1,7 @@
 """Memory in front of a spool file: whatever happens to the server, what was answered is read."""
 
 import contextlib
+import mmap
 import os
 import struct
 import subprocess
@@ -306,3 +307,39 @@ def test_slots_change_hands_and_say_when_there_is_none(tmp_path: Path) -> None:
     assert struct.unpack_from("<I", whole)[0] == 20
     os.close(file)
     buffer.close(keep=False)
+
+
+_FILLS = """
+import os, sys
+from pathlib import Path
+from goldenpath.serve.record.spool_buffer import SpoolBuffer
+buffer = SpoolBuffer(Path(sys.argv[1]), slots=1, slot_bytes=1 << 20)
+buffer.begin(1, -1, 0)
+os.write(1, b"begun")
+while buffer.put(b"a frame", -1):
+    pass
+"""
+
+
+def test_the_length_of_a_slot_never_goes_back_so_that_a_kill_takes_nothing_back(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "one.0001.buffer"
+    with subprocess.Popen(
+        [sys.executable, "-c", _FILLS, str(path)], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.read(5) == b"begun"
+        before, changes = 0, 0
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory,
+            memoryview(memory)[:4096] as head,
+            head.cast("Q") as numbers,
+        ):
+            while child.poll() is None or not before:
+                length = numbers[9]  # read at once, as it is written
+                assert length >= before
+                changes += length != before
+                before = length
+    assert changes > 1

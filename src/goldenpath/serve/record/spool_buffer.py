@@ -35,8 +35,8 @@ LEAST_SLOT_BYTES = 4096
 _MAGIC = b"GPSPOOL1"
 _HEAD = struct.Struct("<8sIIQ")
 _SLOT = struct.Struct("<QQ")
-_LENGTH = struct.Struct("<Q")
-"""The second number of a slot."""
+_NUMBER_BYTES = 8
+"""Of a number of a slot. All our machines store the lowest byte first, as `_SLOT` says."""
 _COUNTS = struct.Struct("<QQqQI")
 """Lost requests, their rows, the number of the first, where in the spool file, and whether the
 writer has ended."""
@@ -84,6 +84,9 @@ class SpoolBuffer:
             os.close(self.descriptor)
             path.unlink(missing_ok=True)
             raise
+        self._numbers = memoryview(self._memory)[:_CONTENT].cast("Q")
+        """The part before the slots as numbers. To set one is a single store, and `pack_into` is
+        not: it fills with zeros first, so a kill in between would take back a whole slot."""
         self._slots = slots
         self._free = deque(range(1, slots))
         self._filled: deque[int] = deque()
@@ -96,8 +99,8 @@ class SpoolBuffer:
         """Whether the spool file got something since this was last set to false."""
         self._active = 0
         self._length_at = self._first = self._at = self._until = self._base = 0
-        """Where in memory: the length of the slot that is filled, its first byte, its next one, its
-        end; and what is to be taken off for the offset in the spool file."""
+        """The number that is the length of the slot that is filled; where in memory its first byte,
+        its next one and its end are; and what is to be taken off for the offset in the file."""
         self._use(0, 0)
 
     def begin(self, number: int, descriptor: int, offset: int) -> None:
@@ -137,7 +140,7 @@ class SpoolBuffer:
         memory[at + FRAME.size : end] = payload
         FRAME.pack_into(memory, at, size, crc32(payload))
         # The length is written last: until then the frame does not count.
-        _LENGTH.pack_into(memory, self._length_at, end - self._first)
+        self._numbers[self._length_at] = end - self._first
         self._at = end
         return True
 
@@ -174,6 +177,7 @@ class SpoolBuffer:
 
     def close(self, *, keep: bool) -> None:
         """Release the memory; `keep` leaves the file for the reader of the spool."""
+        self._numbers.release()
         self._memory.close()
         os.close(self.descriptor)
         if not keep:
@@ -181,7 +185,7 @@ class SpoolBuffer:
 
     def _use(self, slot: int, offset: int) -> None:
         """Start to fill a slot, whose place in the spool file is `offset`."""
-        self._active, self._length_at = slot, _slot_at(slot) + _LENGTH.size
+        self._active, self._length_at = slot, _slot_at(slot) // _NUMBER_BYTES + 1
         self._first = self._at = _content_at(slot, self.slot_bytes)
         self._until, self._base = self._first + self.slot_bytes, self._first - offset
         _SLOT.pack_into(self._memory, _slot_at(slot), offset, 0)
