@@ -86,6 +86,19 @@ def up() -> None:
         click.echo(stack.plane.kubectl("get", "nodes,gateways,crds", "-A", "-o", "name"))
 
 
+def _cannot_run(missing: str) -> str:
+    """Return why no cluster can run here; empty if one can."""
+    if missing:
+        return f"not built: {missing}"
+    return "" if os.geteuid() == 0 else "not root"
+
+
+def _require_built(missing: str, command_line: str) -> None:
+    _require_root()
+    if missing:
+        raise click.ClickException(f"not built: {missing}; run: {command_line}")
+
+
 @command.command("walk")
 @click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
 @click.option("--models", default=10, show_default=True, help="Models for the step with many.")
@@ -94,12 +107,10 @@ def up() -> None:
 def walk(keep_going: bool, models: int, steps: tuple[str, ...], or_skip: bool) -> None:
     """Walk the road of goldenpath in the cluster, and write what was seen."""
     missing = ", ".join(missing_parts(cache_folder()))
-    if or_skip and (missing or os.geteuid() != 0):
-        click.echo(f"NO CLUSTER WAS WALKED: {f'not built: {missing}' if missing else 'not root'}")
+    if or_skip and (reason := _cannot_run(missing)):
+        click.echo(f"NO CLUSTER WAS WALKED: {reason}")
         return
-    _require_root()
-    if missing:
-        raise click.ClickException(f"not built: {missing}; run: python -m cluster build")
+    _require_built(missing, "python -m cluster build")
     record = WalkRecord(click.echo)
     try:
         with _folder() as folder:
@@ -119,12 +130,10 @@ def governed(or_skip: bool, builtin: bool) -> None:
     needed = () if builtin else tuple(each.name for each in GOVERNED_PROGRAMS)
     engines = (name for name in needed if not (cache / "bin" / name).exists())
     missing = ", ".join((*missing_parts(cache), *engines))
-    if or_skip and (missing or os.geteuid() != 0):
-        click.echo(f"NO CLUSTER WAS GOVERNED: {f'not built: {missing}' if missing else 'not root'}")
+    if or_skip and (reason := _cannot_run(missing)):
+        click.echo(f"NO CLUSTER WAS GOVERNED: {reason}")
         return
-    _require_root()
-    if missing:
-        raise click.ClickException(f"not built: {missing}; run: cluster build --governed")
+    _require_built(missing, "python -m cluster build --governed")
     record = WalkRecord(click.echo)
     try:
         with _folder() as folder, running_stack(cache, folder, _clock, click.echo) as stack:

@@ -17,9 +17,7 @@ def answer(words: tuple[str, ...]) -> VerbAnswer:
             code = ended if isinstance(ended, int) else 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else GoldenPathError.exit_code
-        except (
-            Exception
-        ) as error:  # as at the edge of the program: a page shows what a terminal would
+        except Exception as error:  # as at the edge of the program, which only prints it
             fault = foreseen(error)
             code = fault.exit_code
     return VerbAnswer(

@@ -34,13 +34,9 @@ def ending() -> Iterator[None]:
     output = sys.stdout
     try:
         yield
-    except GoldenPathError as error:
-        sys.exit(_say(error))
     except NoArgsIsHelpError as error:
         error.show()
         sys.exit(InvalidInput.exit_code)
-    except click.ClickException as error:
-        sys.exit(_say(foreseen(error)))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -52,7 +48,7 @@ def ending() -> Iterator[None]:
     except BrokenPipeError:
         _give_up_output()
         sys.exit(CLOSED)
-    except OSError as error:
+    except (GoldenPathError, click.ClickException, OSError) as error:
         sys.exit(_say(foreseen(error)))
     except Exception as error:
         sys.exit(_unforeseen(error))

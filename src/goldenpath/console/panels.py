@@ -71,10 +71,6 @@ def _road(_: Values) -> Mapping[str, tuple[str, ...]]:
     return {"register": ("register",), "status": ("status",)}
 
 
-def _model(values: Values) -> Mapping[str, tuple[str, ...]]:
-    return {"register": ("register", "--model", values["model"]), "status": ("status",)}
-
-
 def _live(values: Values) -> Mapping[str, tuple[str, ...]]:
     return {"answer": ("at", values.get("time", "now"))}
 
@@ -85,7 +81,7 @@ def _moments(values: Values) -> Mapping[str, tuple[str, ...]]:
 
 PANELS: Mapping[str, Panel] = {
     "road": Panel("models", "road.html", _road),
-    "model": Panel("model", "model.html", _model),
+    "model": Panel("model", "model.html", _one("register", "--model", "{model}")),
     "findings": Panel("findings", "findings.html", _one("findings")),
     "model-findings": Panel("findings", "findings.html", _one("findings", "list", "{model}")),
     "why": Panel("why", "why.html", _one("why", "{model}", "--stage", "{stage}")),

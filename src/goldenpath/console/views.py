@@ -44,7 +44,6 @@ class Views:
             "digest": _text_of_digest,
             "short": short,
             "moment": moment,
-            "percent": _percent,
         }
 
     def page(self, page: Page) -> str:
@@ -91,10 +90,6 @@ def moment(value: object) -> str:
 
 def _text_of_digest(value: object) -> str:
     return value.text if isinstance(value, Digest) else str(value)
-
-
-def _percent(value: float) -> str:
-    return f"{value:.2%}"
 
 
 def _shown(value: object) -> object:

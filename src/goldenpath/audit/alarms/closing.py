@@ -29,9 +29,8 @@ from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_typed
 from goldenpath.promote.platform.model_limits import limit_refusal
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.identity import Identity, require_listed
+from goldenpath.promote.repository.identity import Identity, require_listed, signing_person
 from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
@@ -138,12 +137,12 @@ def closer_of(findings: Path, finding: DriftFinding, people: Sequence[Person]) -
         raise VerificationError(f"the statement that closed {finding.id} is about another finding")
     key = verify(signed.signature, closure.message, NAMESPACE)
     moment = datetime.fromisoformat(closure.closed_at)
-    for person in people:
-        if person.name == closure.closed_by and is_same_key(person.ssh_key, key):
-            if was_listed(person, moment):
-                return person.name
-            raise VerificationError(f"{person.name} was not listed at {closure.closed_at}")
-    raise VerificationError(f"platform.toml lists no {closure.closed_by} with the signing key")
+    person = signing_person(people, closure.closed_by, key)
+    if person is None:
+        raise VerificationError(f"platform.toml lists no {closure.closed_by} with the signing key")
+    if not was_listed(person, moment):
+        raise VerificationError(f"{person.name} was not listed at {closure.closed_at}")
+    return person.name
 
 
 def was_listed(person: Person, moment: datetime) -> bool:

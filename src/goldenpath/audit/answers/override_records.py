@@ -17,9 +17,13 @@ from goldenpath.observe.log.log_reader import Record
 from goldenpath.parsers.shown_text import plain_line
 from goldenpath.parsers.typed import typed
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.identity import Identity, require_current, require_listed
+from goldenpath.promote.repository.identity import (
+    Identity,
+    require_current,
+    require_listed,
+    signing_person,
+)
 from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
@@ -156,10 +160,10 @@ def _fault(event: Event, statement: OverrideStatement, key: str, people: Sequenc
     )  # fmt: skip
     if signed != shown:
         return "the event says something else than its signed statement"
-    for person in people:
-        if person.name == statement.by and is_same_key(person.ssh_key, key):
-            return _ended(person, statement.time)
-    return f"platform.toml lists no {statement.by} with the signing key"
+    person = signing_person(people, statement.by, key)
+    if person is None:
+        return f"platform.toml lists no {statement.by} with the signing key"
+    return _ended(person, statement.time)
 
 
 def _ended(person: Person, time: str) -> str:

@@ -25,9 +25,8 @@ from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.parsers.shown_text import plain_line
 from goldenpath.parsers.typed import typed
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.identity import Identity, require_listed
+from goldenpath.promote.repository.identity import Identity, require_listed, signing_person
 from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.ssh_public_key import is_same_key
 from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
@@ -234,13 +233,12 @@ def _checked(event: Event, people: Sequence[Person]) -> tuple[IncidentStatement 
     )  # fmt: skip
     if signed != shown:
         return statement, "the event says something else than its signed statement"
-    moment = _time(statement.time)
-    for person in people:
-        if person.name == statement.by and is_same_key(person.ssh_key, key):
-            if moment is not None and was_listed(person, moment):
-                return statement, ""
-            return statement, f"{person.name} was not listed at {statement.time}"
-    return statement, f"platform.toml lists no {statement.by} with the signing key"
+    person, moment = signing_person(people, statement.by, key), _time(statement.time)
+    if person is None:
+        return statement, f"platform.toml lists no {statement.by} with the signing key"
+    if moment is None or not was_listed(person, moment):
+        return statement, f"{person.name} was not listed at {statement.time}"
+    return statement, ""
 
 
 def _write(desk: IncidentDesk, statement: IncidentStatement) -> None:

@@ -47,7 +47,7 @@ def require_admission_key(platform: Platform, public_key: bytes, moment: datetim
             "the key is not an admission key of platform.toml",
             hint="list it: goldenpath key admit NAME FILE.pub",
         )
-    if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
+    if not _counts(key, moment):
         raise InvalidInput(
             f"the admission key {key.name} is not valid now: it has expired, is not valid yet, or "
             "is revoked",
@@ -94,7 +94,7 @@ def require_trusted(platform: Platform, public_key: bytes, moment: datetime) -> 
             "the signing key is not a build key of platform.toml",
             hint="add it: goldenpath key add NAME FILE.pub",
         )
-    if not _lasts(key, moment) or (key.valid_from is not None and moment < key.valid_from):
+    if not _counts(key, moment):
         raise InvalidInput(
             f"the build key {key.name} is not valid now: it has expired, is not valid yet, or is "
             "revoked",
@@ -108,6 +108,10 @@ def _listed(platform: Platform, name: str) -> TrustedKey:
             return key
     known = ", ".join(key.name for key in platform.build_keys)
     raise NotFound(f"platform.toml lists no build key {name}", hint=f"it lists {known}")
+
+
+def _counts(key: TrustedKey, moment: datetime) -> bool:
+    return _lasts(key, moment) and (key.valid_from is None or moment >= key.valid_from)
 
 
 def _lasts(key: TrustedKey, moment: datetime) -> bool:

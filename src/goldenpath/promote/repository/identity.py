@@ -1,7 +1,7 @@
 """The identity that acts: a name that `platform.toml` lists, and that person's SSH key."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,6 +80,12 @@ def require_listed(
                 hint=f"act with --as {person.name}",
             )
     raise not_listed(identity.name, platform)
+
+
+def signing_person(people: Sequence[Person], name: str, key: str) -> Person | None:
+    """Return the person who is listed by this name and this key; None if nobody is."""
+    mine = (each for each in people if each.name == name and is_same_key(each.ssh_key, key))
+    return next(mine, None)
 
 
 def require_current(person: Person, now: datetime) -> Person:
