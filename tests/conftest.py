@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -19,25 +20,47 @@ gc.disable()
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 from tests import order, sizes  # noqa: E402 - as above
-from tests.starter import make_starter  # noqa: E402 - as above
+from tests.starter import LASTING, make_starter  # noqa: E402 - as above
 
 _numbers = count()
+_failed = set[str]()
 
 
 @pytest.fixture
-def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this test alone; its name is short, since sockets lie in such folders."""
+def tmp_path(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A folder of this test alone; its name is short, since sockets lie in such folders.
+
+    It goes with its test, so that a whole run needs little disk; that of a failed test stays.
+    """
     name = re.sub(r"\W", "_", request.node.name.removeprefix("test_"))
     # `mktemp` would look at every folder that is there already, and there are thousands.
     folder = tmp_path_factory.getbasetemp() / f"{name[:12]}-{next(_numbers)}"
     folder.mkdir(mode=0o700)
-    return folder
+    yield folder
+    if request.node.nodeid not in _failed:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _folders_of_this_file(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """What the fixtures of one file write goes with the file, if none of its tests failed."""
+    base = tmp_path_factory.getbasetemp()
+    before = set(base.iterdir())
+    yield
+    if not any(name.startswith(request.node.nodeid) for name in _failed):
+        for folder in set(base.iterdir()) - before:
+            if not folder.name.startswith(LASTING):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The starter as `goldenpath new` makes it; not to be changed."""
-    return make_starter(tmp_path_factory.mktemp("starter") / "credit-default")
+    return make_starter(tmp_path_factory.mktemp(f"{LASTING}starter") / "credit-default")
 
 
 @pytest.fixture
@@ -61,8 +84,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Notes how long each part of a test took."""
+    """Notes how long each part of a test took, and which failed."""
     order.note(report)
+    if report.failed:
+        _failed.add(report.nodeid)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

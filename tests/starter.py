@@ -18,6 +18,8 @@ NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 KEPT = Path(__file__).parents[1] / "build" / "kept"
 """Environments of projects stay here between runs of the tests, as builds keep theirs."""
 UV = find_uv_bin()
+LASTING = "all-"
+"""How the names of temporary folders begin that several files of tests use."""
 
 
 @cache

@@ -11,6 +11,7 @@ from goldenpath.digest import Digest
 from tests.cli.saying import Command
 from tests.promote.road import Road
 from tests.release.catalogue.tables import copy_empty_catalogue
+from tests.starter import LASTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Town:
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """The platform as it was made; not to be changed."""
-    road = Road(tmp_path_factory.mktemp("town"), datetime.now(UTC) - timedelta(minutes=10))
+    folder = tmp_path_factory.mktemp(f"{LASTING}town")
+    road = Road(folder, datetime.now(UTC) - timedelta(minutes=10))
     copy_empty_catalogue(road.home.root / "mlflow.db")
     live = road.release(b"one")
     for stage in ("dev", "test"):

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.platform import OneMachine
+from tests.starter import LASTING
 
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> OneMachine:
     """A founded platform with one signed release in its registry; not to be changed."""
-    here = OneMachine(tmp_path_factory.mktemp("platform"))
+    here = OneMachine(tmp_path_factory.mktemp(f"{LASTING}platform"))
     here.deploy((here.release(), 100))
     return here
 

@@ -10,7 +10,7 @@ from goldenpath.project.spec import Project
 from goldenpath.train.data.data_cache import DataCache
 from goldenpath.train.run import Trained, train
 from tests.quick_project import commit, leave_out_tests, quicken
-from tests.starter import KEPT, NOW, UV, environment
+from tests.starter import KEPT, LASTING, NOW, UV, environment
 
 ENTRY = "credit_default.train:train"
 ONCE = "repeatable = false\n"
@@ -64,18 +64,19 @@ class Quick:
 @pytest.fixture(scope="session")
 def trained(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The starter with its own training, for tests of the full size."""
-    return train_here(load_project(starter), tmp_path_factory.mktemp("work") / "first")
+    return train_here(load_project(starter), tmp_path_factory.mktemp(f"{LASTING}work") / "first")
 
 
 @pytest.fixture(scope="session")
 def brief(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The starter with a training that takes a second."""
-    folder = Path(shutil.copytree(starter, tmp_path_factory.mktemp("prepared") / "credit-default"))
+    shelf = tmp_path_factory.mktemp(f"{LASTING}brief")
+    folder = Path(shutil.copytree(starter, shelf / "credit-default"))
     declared = (folder / "goldenpath.toml").read_text()
     few = "[training.parameters]\nsample = 900"
     (folder / "goldenpath.toml").write_text(declared.replace("[training.parameters]", few, 1))
     quicken(folder)
-    return train_here(load_project(folder), tmp_path_factory.mktemp("work") / "prepared")
+    return train_here(load_project(folder), shelf / "work")
 
 
 @pytest.fixture(scope="session")

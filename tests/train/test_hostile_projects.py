@@ -134,9 +134,10 @@ def test_the_record_names_what_confined_the_build(quick: Quick, tmp_path: Path) 
 @pytest.mark.parametrize(
     "without",
     [
-        pytest.param(frozenset(NAMESPACES), marks=_WITHOUT),
+        frozenset(NAMESPACES),
         pytest.param(frozenset({LANDLOCK}), marks=_WITHOUT),
-        frozenset({*NAMESPACES, LANDLOCK}),
+        # Nothing confines files then, so the build makes 500 MB of packages of its own.
+        pytest.param(frozenset({*NAMESPACES, LANDLOCK}), marks=_WITHOUT),
     ],
 )
 def test_a_machine_that_lacks_something_builds_says_so_and_records_it(

@@ -19,7 +19,7 @@ from goldenpath.train.environment.environment_cache import (
 )
 from goldenpath.train.run import train
 from tests.confined import confined
-from tests.starter import NOW, UV, environment
+from tests.starter import NOW, UV, environment, share_environments
 from tests.train.conftest import Quick
 
 HERE = confined()
@@ -158,6 +158,7 @@ def test_a_training_writes_neither_the_project_nor_anything_outside(
 @pytest.mark.skipif(not HERE.confines_files, reason="SKIPPED: this kernel confines no files")
 def test_a_training_cannot_read_the_key_of_the_build(quick: Quick, tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
+    share_environments(home.root)
     home.build_key.parent.mkdir(parents=True)
     home.build_key.write_text("a key")
     quick.write(f"Path({str(home.build_key)!r}).read_text()")

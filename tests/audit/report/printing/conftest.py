@@ -9,13 +9,14 @@ from goldenpath.audit.report.evidence_bundle import CalibrationBin, EvidenceBund
 from goldenpath.audit.report.printing.printed_report import PrintedReport, printed
 from goldenpath.audit.report.report_profile import profiled
 from tests.audit.made import Made, bundle_of, make_release
+from tests.starter import LASTING
 
 WHOLE = LogStates(LogState("whole"), LogState("whole"))
 
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_release(tmp_path_factory.mktemp("release"))
+    return make_release(tmp_path_factory.mktemp(f"{LASTING}release"))
 
 
 @pytest.fixture(scope="session")
