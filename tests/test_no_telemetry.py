@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from goldenpath.settings import NO_TELEMETRY, content_environment, training_environment
+from goldenpath.no_telemetry import NO_TELEMETRY
+from goldenpath.settings import content_environment, training_environment
 
 _LOAD = "import sys; {first}import onnxruntime; sys.exit(0)"
 

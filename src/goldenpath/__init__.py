@@ -7,7 +7,7 @@ may import which; the build checks them.
 
 import os
 
-from goldenpath.settings import NO_TELEMETRY
+from goldenpath.no_telemetry import NO_TELEMETRY
 from goldenpath.version import __version__ as __version__
 
 # Before any other import of this process: a library reads them when it is loaded.

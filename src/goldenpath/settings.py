@@ -10,16 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from goldenpath.errors import InvalidInput
-
-NO_TELEMETRY = {
-    # onnxruntime 1.32 for Linux writes an identifier of the machine below the home and sends
-    # events to its maker, from its import on; the second name is that of versions before.
-    "ORT_DISABLE_TELEMETRY": "1",
-    "ORT_TELEMETRY_DISABLED": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
-"""Variables by which libraries of others send nothing to their makers."""
+from goldenpath.no_telemetry import NO_TELEMETRY
 
 KEY_VARIABLE = "GOLDENPATH_SIGNING_KEY"
 """The key that signs releases: a PEM file or its content; else `keys/release.pem` in the home."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from goldenpath.no_telemetry import NO_TELEMETRY
 from goldenpath.processes.confinement import (
     NETWORK_FILES,
     NOBODY,
@@ -42,7 +43,6 @@ from goldenpath.processes.sandbox.request import (
     VIEW,
     WATCHING,
 )
-from goldenpath.settings import NO_TELEMETRY
 from tests.confined import confined
 
 HERE = confined()

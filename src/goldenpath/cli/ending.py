@@ -1,7 +1,8 @@
 """How a verb reports a failure: one sentence, a hint and the exit code.
 
 This is the edge of the program, so only this module catches everything. A full or read-only disk
-can raise in any line, and the user must not see a traceback for it.
+can raise in any line, and the user must not see a traceback for it. Every command imports this
+module, so what only a failure needs is imported late.
 """
 
 import errno
@@ -15,9 +16,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
-from goldenpath.home import HOME_VARIABLE
 from goldenpath.parsers.shown_text import shown_text
-from goldenpath.settings import DEBUG_VARIABLE
 
 INTERRUPTED = 130
 CLOSED = 141
@@ -71,6 +70,8 @@ def foreseen(error: Exception) -> GoldenPathError:
 
 def outside(error: OSError) -> GoldenPathError:
     """Return the error that explains a failed system call to the user."""
+    from goldenpath.home import HOME_VARIABLE
+
     what = error.strerror or str(error)
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "a file"
     message = f"{where} cannot be used: {what[:1].lower()}{what[1:]}"
@@ -109,13 +110,17 @@ def _unforeseen(error: Exception) -> int:
     if _was_interrupted(error):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    from goldenpath.settings import DEBUG_VARIABLE
+
     if DEBUG_VARIABLE in os.environ:
         raise error
     return _say(foreseen(error))
 
 
 def _bug(error: Exception) -> GoldenPathError:
-    import traceback  # late: it costs every command 3 ms, and only a bug needs it
+    import traceback
+
+    from goldenpath.settings import DEBUG_VARIABLE
 
     frame = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
