@@ -29,7 +29,7 @@ def tilts(bins: Bins, common: NDArray[np.intp], shares: Array) -> Array:
     """
     if bins.kind == "category":
         return np.zeros((len(common), 0))
-    scores = _normal_scores(bins, common, shares)
+    scores = normal_scores(bins, common, shares)
     found = [t * scores for t in _LOCATION] + [t * (scores**2 - 1) for t in _SCALE]
     return np.stack([sign * tilt for tilt in found for sign in (-1, 1)], axis=1)
 
@@ -99,7 +99,7 @@ def _log_dirichlet(counts: Array, rows: Array) -> Array:
     return result
 
 
-def _normal_scores(bins: Bins, common: NDArray[np.intp], shares: Array) -> Array:
+def normal_scores(bins: Bins, common: NDArray[np.intp], shares: Array) -> Array:
     """Return the normal score of each bin's middle rank."""
     middles = [(low + high) / 2 for low, high in zip(bins.edges[:-1], bins.edges[1:], strict=True)]
     order = np.argsort(np.array([*bins.atoms, *middles])[common], kind="stable")

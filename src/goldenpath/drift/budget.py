@@ -1,8 +1,8 @@
 """The budget of false alarms, spent by time.
 
-Each look opens a start: a time from which drift may have begun. Rows without drift ever reach an
-e-value of `1 / weight` from one start with a chance of at most `weight` (Ville's inequality). So
-the weights of all starts of a year add up to at most the budget of that year, whatever the traffic.
+Each look opens a start: a time from which drift may have begun. While nothing has changed, the
+e-value from one start times its weight is at most the weight on average, at any time of looking.
+The weights of all starts of a year add up to at most the budget of that year, whatever the traffic.
 
 Half of a day's budget is divided among as many starts as the day before had. The other half is for
 further starts, in blocks that halve: 4 starts, 8, 16 and so on.

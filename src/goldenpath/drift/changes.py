@@ -34,7 +34,11 @@ REPAIRED = math.log(1000)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One process at a look. Evidence and threshold are natural logarithms."""
+    """One process at a look. Evidence and threshold are natural logarithms.
+
+    The evidence is the sum over starts of each e-value times its weight, relative to the weight of
+    the onset. The threshold is that of the onset.
+    """
 
     feature: str
     kind: ChangeKind
@@ -77,22 +81,34 @@ def changes(
         if name in places:
             excess[starts < first, places[name], KINDS.index(restarted)] = -math.inf
     onsets = excess.argmax(axis=0)
-    best = excess.max(axis=0)
+    total = _log_total(excess)
     rows = state.rows
-    for flat in np.argsort(-best, axis=None, kind="stable"):
+    for flat in np.argsort(-total, axis=None, kind="stable"):
         place, kind = divmod(int(flat), len(KINDS))
-        if best[place, kind] == -math.inf:
+        if total[place, kind] == -math.inf:
             return
         onset = int(onsets[place, kind])
         yield Change(
             columns[place].name,
             KINDS[kind],
-            float(evidence[onset, place, kind]),
+            float(total[place, kind] + thresholds[onset, 0, kind]),
             float(thresholds[onset, 0, kind]),
             onset,
             state.times[onset],
             int(rows[onset]),
         )
+
+
+def _log_total(excess: Array) -> Array:
+    """Return the logarithm of the sum over starts of each e-value times the start's weight.
+
+    At an alarm the sum is at least 1. While nothing has changed, its mean is at most the weights of
+    these starts. So the expected number of alarms is at most the sum of all weights, the budget.
+    """
+    highest = np.maximum(excess.max(axis=0), -1e300)
+    with np.errstate(divide="ignore"):
+        result: Array = np.log(np.exp(excess - highest).sum(axis=0)) + highest
+    return result
 
 
 def change_size(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> float:
@@ -170,7 +186,14 @@ def is_repaired(
 
 
 def _shift_gain(detector: Detector, state: State, place: int, drifted: Counts) -> Array:
-    """Return the log likelihood ratio of the reference against the drift, for each start."""
+    """Return the log likelihood ratio of the reference against the drift, for each start.
+
+    Where whole days are ranked, it is how much the best bet on odd days has lost.
+    """
+    for index, column in enumerate(detector.days):
+        if column.place == place and state.gains is not None:
+            lost: Array = -state.gains[:, index].max(axis=1)
+            return lost
     for test in detector.shifts:
         if place in test.columns:
             index = int(np.flatnonzero(test.columns == place)[0])

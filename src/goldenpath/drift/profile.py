@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from goldenpath.drift.days.ranked_days import RankedDays
 from goldenpath.drift.dependence import FEWEST_PERIODS, Dependence
 from goldenpath.drift.seasons import CELLS, Season
 from goldenpath.project.number_text import number_text
@@ -65,6 +66,8 @@ class Bins:
     """The texts of the atoms, of a category without codes or of classes."""
     text: TextMeasure | None = None
     """What the column measures, if the feature is a text."""
+    ranked: RankedDays | None = None
+    """The days of the reference, if the column is judged by whole days."""
 
     @property
     def source(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import get_args
 
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.drift.days.ranked_days import RankedDays
 from goldenpath.drift.dependence import Dependence
 from goldenpath.drift.profile import VERSION, Bins, Profile, TextMeasure
 from goldenpath.drift.seasons import CELLS, Season
@@ -45,7 +46,12 @@ def _render_bins(bins: Bins) -> dict[str, JsonValue]:
         "seasons": [list(row) for row in bins.seasons],
         **({"names": list(bins.names)} if bins.names else {}),
         **({"text": _render_measure(bins.text)} if bins.text is not None else {}),
+        **({"ranked": _render_days(bins.ranked)} if bins.ranked is not None else {}),
     }
+
+
+def _render_days(ranked: RankedDays) -> JsonValue:
+    return {"rows": ranked.rows, "oddness": [*ranked.oddness], "moves": [*ranked.moves]}
 
 
 def _render_measure(measure: TextMeasure) -> JsonValue:
@@ -122,7 +128,17 @@ def _parse_timed(value: JsonValue, rows: int | None, cells: int) -> Bins:
     table = tuple(_whole(row, bins.name) for row in seasons)
     if table and tuple(map(sum, zip(*table, strict=True))) != bins.counts:
         raise InvalidInput(f"profile of {bins.name!r} has seasons that do not fit its counts")
-    return replace(bins, dependence=Dependence(*numbers), seasons=table)
+    ranked = _ranked(members.get("ranked"), bins.name)
+    return replace(bins, dependence=Dependence(*numbers), seasons=table, ranked=ranked)
+
+
+def _ranked(value: JsonValue, name: str) -> RankedDays | None:
+    if value is None:
+        return None
+    days = typed(value, RankedDays, f"profile of {name!r}")
+    if days.rows < 1 or not days.oddness or len(days.oddness) != len(days.moves):
+        raise InvalidInput(f"profile of {name!r} has days that do not fit each other")
+    return days
 
 
 def _whole(value: JsonValue, name: str) -> tuple[int, ...]:

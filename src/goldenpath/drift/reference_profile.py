@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goldenpath.drift.counting import bin_positions, count_column
+from goldenpath.drift.days.reference_days import BinnedRows, with_ranked_days
 from goldenpath.drift.dependence import Dependence, TimedBins, measured_dependence, season_of
 from goldenpath.drift.profile import ATOM_SHARE, QUANTILES, Bins, Floats, Profile
 from goldenpath.drift.seasons import CELLS, DAY, Season, cells, days
 from goldenpath.drift.shift import common_bins
 from goldenpath.drift.texts.text_measures import text_columns
 from goldenpath.errors import InvalidInput
-from goldenpath.project.spec import Contract, Feature
+from goldenpath.project.spec import Contract, Feature, MonitorSettings
 from goldenpath.project.task.feature_parts import declared_features
 from goldenpath.project.task.text_parts import unpacked
 
@@ -66,7 +67,7 @@ def build_profile(
     if times is None:
         ordered = [_ordered(*pair) for pair in zip(counted, values, strict=True)]
         return Profile(rows, tuple(ordered[:-1]), ordered[-1], is_distinct=is_distinct)
-    return _timed(counted, values, times, is_distinct=is_distinct)
+    return _timed(counted, values, times, is_distinct=is_distinct, settings=contract.monitor)
 
 
 def _observed(contract: Contract, columns: list[Floats]) -> Iterator[tuple[Bins, Floats]]:
@@ -99,7 +100,12 @@ def _ordered(bins: Bins, column: Floats) -> Bins:
 
 
 def _timed(
-    columns: list[Bins], values: list[Floats], times: ReferenceTimes, *, is_distinct: bool
+    columns: list[Bins],
+    values: list[Floats],
+    times: ReferenceTimes,
+    *,
+    is_distinct: bool,
+    settings: MonitorSettings,
 ) -> Profile:
     seconds = [*[times.features] * (len(columns) - 1), times.score]
     for each, column in zip(seconds, values, strict=True):
@@ -120,9 +126,11 @@ def _timed(
         )
     ]
     number = len(np.unique(days(times.features)))
-    return Profile(
+    profile = Profile(
         len(times.features), tuple(measured[:-1]), measured[-1], number, season, is_distinct
     )
+    binned = [BinnedRows(*pair) for pair in zip(positions, seconds, strict=True)]
+    return with_ranked_days(profile, binned, settings)
 
 
 def _of_common(bins: Bins, positions: Seconds, seconds: Seconds) -> tuple[TimedBins, Seconds]:

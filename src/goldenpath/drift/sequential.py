@@ -2,16 +2,17 @@
 
 Each column has a process for each kind of change: a shift of its distribution, new codes, missing
 values and refused values. For each kept start time and each process there is an e-value of the rows
-since that start. A process alarms when one of its e-values reaches its threshold.
+since that start. A process alarms when its e-values, each times the weight of its start, add up to
+1. The onset is the start that contributes most.
 
-While nothing has changed, an e-value ever reaches `x` with a chance of at most `1 / x` (Ville). The
-thresholds are the inverse of weights, and the weights of all starts, columns and kinds in a year
-add up to the budget (see `budget`). So there are at most so many false alarms a year on average,
-however the columns depend on each other.
+While nothing has changed, an e-value is at most 1 on average, at any time of looking. The weights
+of all starts, columns and kinds in a year add up to the budget (see `budget`). So there are at most
+so many false alarms a year on average, however the columns depend on each other.
 
 This holds on average over references, for independent rows of one distribution within the
 tolerance. Counts of dependent rows are divided by the design effect that the reference shows. That
-is an approximation without proof; docs/drift.md says what was simulated.
+is an approximation without proof; docs/drift.md says what was simulated. Where the design effect
+does not explain the days of the reference, whole days are ranked instead (see `days`).
 Source: Shin, Ramdas, Rinaldo, E-detectors (2022); Wasserman et al., Universal inference (2020).
 """
 
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 
 from goldenpath.drift.budget import start_weight
 from goldenpath.drift.counting import Counts
+from goldenpath.drift.days.rank_bets import BETS, log_value
+from goldenpath.drift.days.whole_days import DayColumn, DaysInProgress, day_columns, day_ended
 from goldenpath.drift.profile import Bins, Profile
 from goldenpath.drift.rates import COMMON, RateReference, RateTests
 from goldenpath.drift.seasons import DAY
@@ -69,6 +72,8 @@ class Detector:
     """The position of the first bin of each column."""
     log_shares: Array
     """Logarithm of the share of the budget of each kind in each column."""
+    days: tuple[DayColumn, ...] = ()
+    """The columns whose shifts are judged by whole days."""
 
     @classmethod
     def of(cls, profile: Profile, settings: MonitorSettings) -> "Detector":
@@ -94,6 +99,7 @@ class Detector:
             missing=np.array([place.stop - 1 for place in places]),
             firsts=np.array([place.start for place in places]),
             log_shares=np.log(np.array(BUDGET_SHARES) / len(columns)),
+            days=day_columns(columns, [place.start for place in places]),
         )
 
 
@@ -149,6 +155,10 @@ class State:
     opened_today: int = 0
     opened_before: int = 0
     """Starts of the last day with rows, and of the one before it."""
+    in_progress: DaysInProgress | None = None
+    """The day that has not ended; None before the first look."""
+    gains: Array | None = None
+    """Log gains of the bets on whole days since each start, shape `(starts, day columns, bets)`."""
 
     @classmethod
     def fresh(cls, profile: Profile) -> "State":
@@ -181,6 +191,7 @@ class State:
             self.days.astype(np.float64),
             self.refused.astype(np.float64),
             self.refusals.astype(np.float64),
+            self.gains,
         )
 
 
@@ -194,6 +205,7 @@ def look(detector: Detector, state: State, counts: Counts, seconds: int) -> Stat
     weight = start_weight(opened, before, detector.false_alarms_a_year)
     looks = state.looks + 1
     kept = [i for i, start in enumerate(state.starts) if _is_kept(start, looks - start)]
+    in_progress, gains = _days_after(detector, state, is_new_day=is_new_day)
 
     def grown(old: NDArray[np.int64], new: NDArray[np.int64] | int) -> NDArray[np.int64]:
         return np.concatenate([old[kept] + new, np.array(new, np.int64)[None]])
@@ -211,7 +223,26 @@ def look(detector: Detector, state: State, counts: Counts, seconds: int) -> Stat
         today,
         opened + 1,
         before,
+        in_progress.plus(counts),
+        np.concatenate([gains[kept], np.zeros((1, len(detector.days), BETS))]),
     )
+
+
+def _days_after(
+    detector: Detector, state: State, *, is_new_day: bool
+) -> tuple[DaysInProgress, Array]:
+    """Return the day in progress and the gains since each start, before the next look is added."""
+    number, profile = len(detector.days), detector.profile
+    current, gains = state.in_progress, state.gains
+    if current is None or gains is None:
+        current = DaysInProgress.fresh(profile.size, profile.cells, number)
+        gains = np.zeros((len(state.starts), number, BETS))
+    if not is_new_day or not state.looks or not number:
+        return current, gains
+    current, gained, begun = day_ended(detector.days, current, state.today, state.looks)
+    # A day counts for the starts before its first row only.
+    is_whole = np.array(state.starts)[:, None] <= np.array(begun)
+    return current, gains + is_whole[..., None] * gained
 
 
 def _is_kept(start: int, age: int) -> bool:
@@ -229,6 +260,8 @@ def log_evidence(detector: Detector, window: Window) -> Array:
     result = np.full((starts, columns, len(KINDS)), -math.inf)
     for test in detector.shifts:
         result[:, test.columns, 0] = test.evidence(window)
+    if window.gains is not None:
+        result[:, [column.place for column in detector.days], 0] = log_value(window.gains)
     rows = window.rows[:, None]
     effects = detector.effects.at(rows / np.maximum(window.days, 1)[:, None])
     new = np.add.reduceat(window.counts * detector.empty, detector.firsts, axis=1)

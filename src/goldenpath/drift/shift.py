@@ -39,6 +39,8 @@ class Window:
     """Rows with a refused value in a column, shape `(starts, columns)`."""
     refusals: Array
     """Rows of refused requests."""
+    gains: Array | None = None
+    """Log gains of the bets on whole days, shape `(starts, day columns, bets)`."""
 
     @property
     def rows(self) -> Array:
@@ -158,15 +160,17 @@ class ShiftTest:
 
 
 def shift_tests(columns: Sequence[Bins], starts: Sequence[int], floor: float) -> list[ShiftTest]:
-    """Return the tests of all columns with at least two common bins, grouped by their number.
+    """Return the tests of columns with at least two common bins, grouped by their number.
+
+    Columns that are judged by whole days have none.
 
     `starts` are the positions of the first bin of each column in the vector of counts.
     """
     groups: dict[tuple[int, int], list[tuple[int, NDArray[np.intp], Array]]] = {}
     for place, bins in enumerate(columns):
         common = common_bins(bins)
-        if len(common) < 2:
-            continue
+        if len(common) < 2 or bins.ranked is not None:
+            continue  # nothing to shift, or judged by whole days
         pooled = np.array(bins.counts, np.float64)[common] + 0.5
         tilted = tilts(bins, common, pooled / pooled.sum())
         groups.setdefault(tilted.shape, []).append((place, common, tilted))
@@ -187,9 +191,9 @@ def _group(
     members: Sequence[tuple[int, NDArray[np.intp], Array]],
 ) -> ShiftTest:
     places = [place for place, _, _ in members]
-    tables = [_cell_counts(columns[place])[:, common] for place, common, _ in members]
+    tables = [cell_counts(columns[place])[:, common] for place, common, _ in members]
     counts = np.stack(tables, axis=1)
-    shares, tilted = _cell_shares(counts), np.stack([each for _, _, each in members])
+    shares, tilted = cell_shares(counts), np.stack([each for _, _, each in members])
     return ShiftTest(
         columns=np.array(places),
         positions=np.stack([starts[place] + common for place, common, _ in members]),
@@ -202,11 +206,12 @@ def _group(
     )
 
 
-def _cell_counts(bins: Bins) -> Array:
+def cell_counts(bins: Bins) -> Array:
+    """Return the reference rows of each bin in each cell of the season."""
     return np.array(bins.seasons or (bins.counts,), np.float64)
 
 
-def _cell_shares(counts: Array) -> Array:
+def cell_shares(counts: Array) -> Array:
     """Return the shares in each cell; a cell without rows gets those of all."""
     pooled = counts.sum(axis=0, keepdims=True) + 0.5
     pooled /= pooled.sum(axis=2, keepdims=True)

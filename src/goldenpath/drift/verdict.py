@@ -131,10 +131,17 @@ def limits(detector: Detector) -> Iterator[str]:
             "independent rows only; a column `time` in the reference table mends this"
         )
         return
+    if detector.days:
+        names = ", ".join(profile.columns[column.place].name for column in detector.days)
+        yield (
+            f"{names}: some days of the reference differ more than the usual change from day to "
+            "day, so a shift is judged by the ranks of whole days; that takes about a week, and "
+            "one batch alone cannot show it"
+        )
     strong = [
         bins.name
         for bins in profile.columns
-        if bins.dependence.day_effect > bins.dependence.day_rows / FEW_A_DAY
+        if bins.ranked is None and bins.dependence.day_effect > bins.dependence.day_rows / FEW_A_DAY
     ]
     if strong:
         yield (
@@ -249,6 +256,8 @@ def _worst(columns: list[ColumnReport]) -> str:
         for size, direction in zip(_shift_sizes(column), ("up", "down"), strict=True)
         if size is not None
     ]
+    if not sizes:
+        return "shifts are judged by whole days"
     size, name, direction = max(sizes)
     return f"a shift of {name} {direction} by PSI {size:.3f} would have been seen by now"
 

@@ -7,11 +7,14 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.drift.budget import start_weight
 from goldenpath.drift.changes import Process
 from goldenpath.drift.counting import Counts
+from goldenpath.drift.days.rank_bets import BETS
+from goldenpath.drift.days.whole_days import DaysInProgress
 from goldenpath.drift.profile import Profile
 from goldenpath.drift.seasons import DAY
 from goldenpath.drift.sequential import ChangeKind, State
@@ -59,6 +62,37 @@ class StoredStart(msgspec.Struct):
     weight: float
     days: int
     counts: StoredCounts
+    gains: list[list[float]] = []
+    """Log gains of the bets on whole days, for each column that is judged by days."""
+
+
+class StoredDays(msgspec.Struct):
+    """The day that has not ended, and the days before it; see `DaysInProgress`."""
+
+    values: list[int]
+    cells: list[list[int]]
+    begun: list[int]
+    live: list[list[list[float]]]
+
+    @classmethod
+    def of(cls, days: DaysInProgress) -> "StoredDays":
+        """Return the stored form."""
+        live = [each.tolist() for each in days.live]
+        return cls(days.values.tolist(), days.cells.tolist(), list(days.begun), live)
+
+    def days(self, profile: Profile) -> DaysInProgress:
+        """Return the days. Raises `InvalidInput` if they are of another profile."""
+        number = sum(bins.ranked is not None for bins in profile.columns)
+        sizes = (len(self.values), len(self.cells), len(self.begun), len(self.live))
+        is_wide = all(len(row) == profile.cells for row in self.cells)
+        if sizes != (profile.size, number, number, number) or not is_wide:
+            raise InvalidInput("stored days of the drift monitor do not fit their profile")
+        return DaysInProgress(
+            np.array(self.values, np.int64),
+            np.array(self.cells, np.int64).reshape(number, profile.cells),
+            tuple(self.begun),
+            tuple(np.array(each, np.float64).reshape(-1, 2) for each in self.live),
+        )
 
 
 class StoredFinding(msgspec.Struct):
@@ -102,6 +136,8 @@ class MonitorState(msgspec.Struct):
     rows_today: int = 0
     rows_before: int = 0
     """Rows of the last day with rows, and of the one before it."""
+    days: StoredDays | None = None
+    """Of the columns that are judged by whole days; None if there are none."""
     findings: list[StoredFinding] = []
     restarts: list[StoredRestart] = []
     updated_at: str = ""
@@ -130,17 +166,35 @@ class MonitorState(msgspec.Struct):
             self.today,
             self.opened_today,
             self.opened_before,
+            self.days.days(profile) if self.days else None,
+            self._gains(profile) if self.days else None,
         )
+
+    def _gains(self, profile: Profile) -> NDArray[np.float64]:
+        number = sum(bins.ranked is not None for bins in profile.columns)
+        shape = (len(self.starts), number, BETS)
+        gains = [start.gains for start in self.starts]
+        try:
+            return np.array(gains, np.float64).reshape(shape)
+        except ValueError as error:
+            message = "stored gains of the drift monitor do not fit their profile"
+            raise InvalidInput(message) from error
 
     def keep(self, state: State, waiting: Counts) -> None:
         """Take over the new state of the detector."""
         self.looks, self.today = state.looks, state.today
         self.opened_today, self.opened_before = state.opened_today, state.opened_before
         members = zip(state.starts, state.times, state.weights, state.days.tolist(), strict=True)
+        has_days = state.in_progress is not None and bool(state.in_progress.begun)
+        self.days = StoredDays.of(state.in_progress) if has_days and state.in_progress else None
+        gains = state.gains.tolist() if has_days and state.gains is not None else []
         self.starts = [
-            StoredStart(look, time, weight, days, StoredCounts.of(state.since(place)))
+            StoredStart(
+                look, time, weight, days, StoredCounts.of(state.since(place)),
+                gains[place] if gains else [],
+            )
             for place, (look, time, weight, days) in enumerate(members)
-        ]
+        ]  # fmt: skip
         self.pending = StoredCounts.of(waiting)
 
 
