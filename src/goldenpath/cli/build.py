@@ -5,14 +5,10 @@ from pathlib import Path
 import click
 
 from goldenpath import compose
-from goldenpath.audit.events.event import Event
 from goldenpath.cli.output import Format, note, output_option, show
 from goldenpath.cli.progress import working
 from goldenpath.cli.rehearsing import built_text, note_durations, rehearsed
 from goldenpath.project.load import load_project
-from goldenpath.release.build import build
-from goldenpath.times import timestamp
-from goldenpath.train.build_folder import build_folder
 
 
 @click.command()
@@ -34,21 +30,9 @@ def verb(folder: Path, allow_dirty: bool, smoke: bool, output: Format) -> None:
     if smoke:
         rehearsed(project, home, output)
         return
-    with build_folder(home.builds, project.name) as work, working() as report:
-        built = build(
-            project, compose.workshop(home, work, report, report.moving), allow_dirty=allow_dirty
-        )
+    with working() as report:
+        built = compose.make_release(home, project, report, report.moving, allow_dirty=allow_dirty)
         note_durations(report)
-    compose.event_log(home).append(
-        Event(
-            time=timestamp(compose.now()),
-            kind="release.built",
-            actor=built.run.source.author,
-            model=built.model,
-            digest=built.digest,
-            details={"commit": built.commit, "new": built.is_new, "tag": built.tag},
-        )
-    )
     show(built, built_text(built), output)
     if not built.is_new:
         note("the same signed release exists already: nothing was added")

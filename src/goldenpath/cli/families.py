@@ -27,6 +27,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "statements": "List what people write, or fill in who approved it.",
         "data": "Compare a project's data with their pins, or pin them.",
         "build": "Train, evaluate, pack, attest and sign a release.",
+        "renew": "Train a model again with data up to a day, and sign why.",
         "image": "Build the container images of server and initializer.",
         "sign": "Sign a release with one more key.",
         "copy": "Copy a release with its evidence between two stores.",

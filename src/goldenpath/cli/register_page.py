@@ -34,6 +34,7 @@ def _system(system: SystemRecord) -> Iterator[str]:
         ("declared owner", system.declared_owner),
         ("classified by", system.classified_by),
         ("first service", system.first_service),
+        ("renewed", system.renewed),
     ):
         source = f"  ({fact.source})" if fact.source else ""
         yield f"  {name:14} {fact.text}{source}"

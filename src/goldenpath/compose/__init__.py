@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.statement_desk import statement_rows as statement_rows
     from goldenpath.compose.building import catalogue as catalogue
     from goldenpath.compose.building import data_cache as data_cache
+    from goldenpath.compose.building import make_release as make_release
     from goldenpath.compose.building import project_faults as project_faults
     from goldenpath.compose.building import reproduction_tools as reproduction_tools
     from goldenpath.compose.building import sources as sources
@@ -95,6 +96,8 @@ if TYPE_CHECKING:
     from goldenpath.compose.proofs.replaying import sign_replay as sign_replay
     from goldenpath.compose.release_comparison import compared as compared
     from goldenpath.compose.release_comparison import trust as trust
+    from goldenpath.compose.renewals.renewing import RenewalWish as RenewalWish
+    from goldenpath.compose.renewals.renewing import renewed as renewed
     from goldenpath.compose.signing import docker_reference as docker_reference
     from goldenpath.compose.signing import public_key as public_key
     from goldenpath.compose.signing import signer as signer
@@ -190,6 +193,7 @@ _PARTS = {
     "building": (
         "catalogue",
         "data_cache",
+        "make_release",
         "project_faults",
         "reproduction_tools",
         "sources",
@@ -200,6 +204,7 @@ _PARTS = {
     "callers.model_callers": ("score", "send"),
     "containers.fetching": ("fetch_release",),
     "containers.serving": ("ServeOptions", "serve_release"),
+    "renewals.renewing": ("RenewalWish", "renewed"),
     "signing": ("docker_reference", "public_key", "signer"),
 }
 _WHERE = {name: part for part, names in _PARTS.items() for name in names}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import gitops, name_refusal, sighting, trusted
-from goldenpath.compose.process_context import home, now, tools, uv
+from goldenpath.compose.process_context import event_log, home, now, tools, uv
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import locate, open_store, store_of, store_uri, throwaway_store
 from goldenpath.compose.witness import held
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from goldenpath.project.statements import StatementScene
     from goldenpath.promote.platform.build_rules import BuildRules
     from goldenpath.promote.platform.platform import Platform
-    from goldenpath.release.build import BuildTools
+    from goldenpath.release.build import BuildTools, Built
     from goldenpath.release.reproduce.reproduction import ReproductionTools
     from goldenpath.train.data.data_cache import DataCache
     from goldenpath.train.environment.uv_program import Uv
@@ -253,6 +253,35 @@ def workshop(
         advisories=read_advisories(Path(advisories)) if advisories else None,
         watch=watch or untracked,
     )
+
+
+def make_release(
+    home: Home,
+    project: "Project",
+    report: Callable[[str], None],
+    watch: "TrackProgress",
+    *,
+    allow_dirty: bool = False,
+) -> "Built":
+    """Build a release of a project, with its event. Raises as `goldenpath.release.build` does."""
+    from goldenpath.audit.events.event import Event
+    from goldenpath.release.build import build
+    from goldenpath.times import timestamp
+    from goldenpath.train.build_folder import build_folder
+
+    with build_folder(home.builds, project.name) as work:
+        built = build(project, workshop(home, work, report, watch), allow_dirty=allow_dirty)
+    event_log(home).append(
+        Event(
+            time=timestamp(now()),
+            kind="release.built",
+            actor=built.run.source.author,
+            model=built.model,
+            digest=built.digest,
+            details={"commit": built.commit, "new": built.is_new, "tag": built.tag},
+        )
+    )
+    return built
 
 
 def reproduction_tools(

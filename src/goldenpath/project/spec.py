@@ -232,6 +232,14 @@ class DataSource:
     """The column with the time of each row. The recorded time range comes from it."""
     key: str = ""
     """The column that identifies rows. Repeated values are counted."""
+    dated: str = ""
+    """The path of the data up to a day, with `{day}` or `{month}` in it. `goldenpath renew` fills
+    it in. Empty if newer data are kept at the same path."""
+
+    def path_until(self, day: str) -> str:
+        """Return where the data up to a day, as in 2026-09-30, are kept."""
+        filled = self.dated.replace("{day}", day).replace("{month}", day[:7])
+        return filled or self.path
 
     @property
     def kind(self) -> SourceKind:

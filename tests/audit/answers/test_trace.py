@@ -14,12 +14,15 @@ from goldenpath.audit.answers.trace import opened_texts, render_trace, trace
 from goldenpath.audit.events.event import Event, Kind
 from goldenpath.cli import at
 from goldenpath.cli import trace as verb
+from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import find_prediction
 from goldenpath.project.spec import Contract, Feature, MonitorSettings
 from goldenpath.project.task.feature_parts import expanded
 from goldenpath.project.task.text_parts import packed
+from goldenpath.release.attest.policy import SignedStatement
+from goldenpath.release.renewal import Renewal, RenewalCause, renewal_statement
 from tests.audit.made import bundle_of, documents, make_release
 from tests.audit.served import ANSWERED, Served, serve_once
 
@@ -77,6 +80,25 @@ def test_a_trace_is_data_too(served: Served) -> None:
     assert made["prediction"]["inputs"] == {"age": 35.0, "sex": 2.0}
     assert made["live"]["shares"][0]["observed"] is None
     assert made["origin"]["seed"] == 7
+
+
+def test_a_renewal_that_a_person_signed_stands_with_the_data(served: Served) -> None:
+    bundle = bundle_of(served.made)
+    prediction = find_prediction(served.home, served.prediction_id)
+    cause = RenewalCause("drift-1", "prod", "shift", "age", "sha256:ab", "2026-11-22", "drift")
+    renewal = Renewal("credit", "2026-09-30", "a" * 40, "renew/credit", (), cause=cause)
+    signed = SignedStatement(
+        renewal_statement(renewal, bundle.digest), "validator", Digest.of(b"renewal"), "person"
+    )
+    statements = (*bundle.verified.statements, signed)
+    verified = replace(bundle.verified, statements=statements)
+
+    page = render_trace(trace(prediction, replace(bundle, verified=verified)))
+    without = render_trace(trace(prediction, bundle))
+
+    assert "renewed    by validator: trained again with data up to 2026-09-30, because of" in page
+    assert "finding drift-1 (shift of age in prod)" in page
+    assert "renewed" not in without
 
 
 @pytest.mark.parametrize("state", ["erased", "expired"])

@@ -27,6 +27,7 @@ from goldenpath.project.task.text_parts import unpacked
 from goldenpath.release.attest.statement import APPROVAL, DECISION, member
 from goldenpath.release.evidence.provenance import Origin
 from goldenpath.release.evidence.training_statements import datasets_of, metrics_of, origin_of
+from goldenpath.release.renewal import SignedRenewal, renewals_of
 from goldenpath.train.training_run import Dataset, Metric
 
 
@@ -72,6 +73,8 @@ class Trace:
     """Commands that check the evidence without goldenpath."""
     texts: Mapping[str, str | None] = field(default_factory=dict)
     """The texts in opened inputs, by feature."""
+    renewals: tuple[SignedRenewal, ...] = ()
+    """Why the release was trained again, if it was."""
     lost: tuple[str, ...] = ()
     """Records that are damaged or gone, of both logs and of the statements about the release."""
 
@@ -103,6 +106,7 @@ def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:
         live=next((each for each in models if (each.stage, each.model) == (stage, model)), None),
         server=_server(bundle, str(prediction.record["replica"])),
         check=as_markdown(how_to_check(bundle)),
+        renewals=renewals_of(verified),
         lost=(
             *bundle.logs.faults,
             *(each.message for each in bundle.lost),
@@ -259,6 +263,8 @@ def _build(traced: Trace) -> Iterator[str]:
     yield f"  parameters {given}; seed {origin.seed}"
     for dataset in traced.datasets:
         yield f"  data       {dataset.name}: {dataset.rows} rows, {dataset.digest}"
+    for each in traced.renewals:
+        yield f"  renewed    by {each.person}: {each.renewal.sentence}; {each.statement}"
     if not traced.datasets:
         yield "  data       UNKNOWN: no trusted statement about data sets"
 

@@ -20,6 +20,7 @@ Members of `details` that other parts of goldenpath read:
     hold.placed, hold.lifted                       case, reason
     answer.overridden                              prediction, statement, signature
     subject.erased                                 subject_ref, reason, certificate
+    release.renewed                                until, finding, reason, statement, commit, branch
     release.promoted, rollout.*                    slots as above, decision, approvers, reason
 """
 
@@ -36,6 +37,7 @@ Kind = Literal[
     "release.refused",
     "release.approved",
     "release.reproduced",
+    "release.renewed",
     "release.waived",
     "release.retired",
     "rollout.stepped",

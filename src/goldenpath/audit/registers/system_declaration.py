@@ -9,6 +9,8 @@ from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.project.text import parse_statement
 from goldenpath.promote.gates.declared_limits import PROJECT, declared_tier
 from goldenpath.promote.workspace.release_reader import read_parts
+from goldenpath.release.attest.policy import Verified
+from goldenpath.release.renewal import renewals_of
 
 SYSTEM = "compliance/system.yaml"
 """The statement H01 of a release: which system it is, and its classification."""
@@ -38,6 +40,8 @@ class SystemDeclaration:
     owner: RegisterFact
     approved_by: RegisterFact
     """The person who approved the classification, and the day that the text names."""
+    renewed: RegisterFact
+    """Why the release was trained again, as a person signed it."""
 
 
 def read_declaration(records: SignedRecords, digest: Digest) -> SystemDeclaration:
@@ -51,12 +55,22 @@ def read_declaration(records: SignedRecords, digest: Digest) -> SystemDeclaratio
     except GoldenPathError as error:
         return _unknown(f"{digest.short} cannot be read: {error.message}")
     owner, approved_by = _people(documents, digest)
-    return SystemDeclaration(_tier(documents, digest), owner, approved_by)
+    return SystemDeclaration(
+        _tier(documents, digest), owner, approved_by, _renewed(verified, digest)
+    )
 
 
 def _unknown(reason: str) -> SystemDeclaration:
     fact = RegisterFact(unknown=reason)
-    return SystemDeclaration(fact, fact, fact)
+    return SystemDeclaration(fact, fact, fact, fact)
+
+
+def _renewed(verified: Verified, digest: Digest) -> RegisterFact:
+    signed = renewals_of(verified)
+    if not signed:
+        return RegisterFact("no: nobody signed a renewal", f"statements about {digest.short}")
+    last = signed[-1]
+    return RegisterFact(f"{last.renewal.sentence}; signed by {last.person}", last.statement)
 
 
 def _tier(documents: Mapping[str, bytes], digest: Digest) -> RegisterFact:

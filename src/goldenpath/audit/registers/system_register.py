@@ -62,6 +62,8 @@ class SystemRecord:
     classified_by: RegisterFact
     first_service: RegisterFact
     """When a commit first gave it traffic in the last stage of the platform."""
+    renewed: RegisterFact
+    """Why the release was trained again, as a person signed it."""
     stages: tuple[StageRecord, ...]
     findings: tuple[OpenFinding, ...]
     """The open ones, the longest open first."""
@@ -131,6 +133,7 @@ def _system(
         declared.owner,
         declared.approved_by,
         _first_service(history, order[-1]),
+        declared.renewed,
         stages,
         tuple(sorted(findings, key=lambda each: (each.since, each.message))),
     )

@@ -23,6 +23,7 @@ from goldenpath.release.evidence.training_statements import (
     origin_of,
     packages_of,
 )
+from goldenpath.release.renewal import renewals_of
 from goldenpath.train.training_run import EQUALITY, Metric
 
 TOO_FEW = 30
@@ -204,6 +205,10 @@ def _steps(bundle: EvidenceBundle) -> Blocks:
             f"{origin.finished_at}."
         )
         head = (Paragraph(text, "provenance"),)
+    head += tuple(
+        Paragraph(f"{each.person} signed: {each.renewal.sentence}. Statement {each.statement}.")
+        for each in renewals_of(bundle.verified)
+    )
     listed = table(
         ("Check", "Passed", "Detail"),
         ((c.name, "yes" if c.passed else "NO", c.detail) for c in checks),

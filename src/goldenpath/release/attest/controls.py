@@ -26,6 +26,7 @@ from goldenpath.release.attest.statement import (
     KINDS,
     OBSERVED,
     PAYLOAD_TYPE,
+    RENEWAL,
     SIGNED,
     STATEMENT_TYPE,
     WAIVER,
@@ -37,7 +38,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 FACTS = frozenset({SIGNED, *KINDS.values(), OBSERVED, CHECKPOINT})
 """Predicate types that only machines may sign."""
 
-JUDGEMENTS = frozenset({APPROVAL, WAIVER, DECISION})
+JUDGEMENTS = frozenset({APPROVAL, WAIVER, DECISION, RENEWAL})
 """Predicate types that only people may sign."""
 
 

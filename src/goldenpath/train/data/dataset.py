@@ -83,6 +83,14 @@ def describe(path: Path, source: DataSource, digested: DataDigest) -> Dataset:
     )
 
 
+def time_range(path: Path, source: DataSource) -> tuple[str, str]:
+    """Return the earliest and latest time of the rows, RFC 3339; empty if no column is declared.
+
+    Raises `InvalidInput` as `describe` does.
+    """
+    return _time_range(table_of(path), source)
+
+
 def read_parquet(path: Path, wanted: Collection[str] | None = None) -> pa.Table:
     """Read a Parquet file, of its columns those that are wanted.
 

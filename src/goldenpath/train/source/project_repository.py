@@ -109,6 +109,15 @@ class ProjectRepository:
         process = _run(command, self.root, self.configured)
         return process.stdout.decode("utf-8", "replace").strip() if not process.returncode else ""
 
+    def change(self, *arguments: str) -> None:
+        """Change references of the project's own repository; no hook of it runs.
+
+        Raises `Unavailable` if git refuses, for example since the reference is not as expected.
+        """
+        process = _run(("git", *_SWITCHED_OFF, *arguments), self.root, self.configured)
+        if process.returncode != 0:
+            raise Unavailable(f"git {arguments[0]} failed in {self.root}: {_words(process)}")
+
 
 @contextmanager
 def project_repository(root: Path, environment: Mapping[str, str]) -> Iterator[ProjectRepository]:
