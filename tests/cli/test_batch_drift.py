@@ -79,3 +79,24 @@ def test_nonsense_is_said_in_one_sentence(
 
     assert (said.code, said.out) == (code, "")
     assert reason in said.err and said.is_orderly
+
+
+def test_slices_are_compared_with_those_of_the_baseline(
+    command: Command, reference: Path, tmp_path: Path
+) -> None:
+    usual, rows = _rows(tmp_path, "usual", 10.0), _rows(tmp_path, "rows", 5.0)
+    for path in (usual, rows):
+        table = pyarrow.parquet.read_table(path)
+        group = pa.array(["a" if place % 2 else "b" for place in range(table.num_rows)])
+        pyarrow.parquet.write_table(table.append_column("group", group), path)
+    words = (reference, rows, "--slice", "group", "--baseline", usual, "--days", 20)
+
+    said = _drift(command, *words)
+    found = json.loads(_drift(command, *words, "--output", "json").out)
+
+    assert said.code == 0 and "that chance covers the whole batch" in said.out
+    assert "counting" in said.err
+    assert [each["slice"] for each in found["slices"]] == ["a", "b"]
+    assert {each["verdict"]["answer"] for each in found["slices"]} == {"drift"}
+    assert _drift(command, reference, rows, "--slice", "group").code == 2
+    assert command("drift", str(rows), "--slice", "group").code == 2

@@ -6,11 +6,11 @@ import click
 
 from goldenpath import compose
 from goldenpath.cli.acting import identity_options
+from goldenpath.cli.batch_drift import BatchWish, batch_options, compare
 from goldenpath.cli.drift_page import drift_page
 from goldenpath.cli.findings_close import closed_by
 from goldenpath.cli.naming import MODEL, stage_filter
 from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.cli.parameters import READABLE
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.drift_report import drift_reports
 from goldenpath.observe.drift.monitor_state import watches
@@ -20,8 +20,7 @@ from goldenpath.observe.log.release_parts import Releases
 @click.command()
 @click.argument("names", type=MODEL, nargs=-1, metavar="[MODEL | DATA...]")
 @stage_filter()
-@click.option("--reference", type=READABLE, help="Compare tables with this profile of a release.")
-@click.option("--days", type=click.IntRange(1), default=1, help="Days that the tables are from.")
+@batch_options
 @click.option("--close", "finding", metavar="FINDING", help="Close a finding, with a reason.")
 @click.option("--reason", default="", help="Why the finding is closed.")
 @identity_options
@@ -29,8 +28,7 @@ from goldenpath.observe.log.release_parts import Releases
 def verb(
     names: tuple[str, ...],
     stage: str | None,
-    reference: Path | None,
-    days: int,
+    batch: BatchWish,
     finding: str | None,
     reason: str,
     name: str | None,
@@ -38,10 +36,8 @@ def verb(
     output: Format,
 ) -> None:
     """Show drift of inputs and predictions against the reference."""
-    if reference is not None:
-        from goldenpath.cli.batch_drift import compare
-
-        compare(reference, [Path(name) for name in names], days, output)
+    if batch.is_asked:
+        compare(batch, names, output)
         return
     if len(names) > 1:
         raise InvalidInput(f"expected one model, got {len(names)}; tables need --reference")

@@ -1,10 +1,14 @@
 """A drift report as text: a head, one line for each column, the findings."""
 
+from collections.abc import Sequence
+
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.drift.verdict import ColumnReport, DriftVerdict
 from goldenpath.observe.drift.drift_report import DriftReport
+from goldenpath.observe.drift.slice_verdicts import SliceVerdict
 
 _NUMBERS = ("PSI", "evidence", "alarm at", "sees up", "sees down", "sees new", "sees missing")
+_SLICE_HEADINGS = ("slice", "rows", "share", "usual share", "drifting", "answer")
 _HEADINGS = (
     "column", "PSI", "95 % interval", "evidence", "alarm at",
     "sees up", "sees down", "sees new", "sees missing", "remarks",
@@ -23,7 +27,9 @@ def drift_page(report: DriftReport) -> str:
     return "\n".join(lines)
 
 
-def batch_page(verdict: DriftVerdict, days: int, chance: float) -> str:
+def batch_page(
+    verdict: DriftVerdict, slices: Sequence[SliceVerdict], days: int, chance: float
+) -> str:
     """Return the text that `goldenpath drift --reference` prints about a batch of rows."""
     lines = [
         verdict.sentence,
@@ -32,7 +38,18 @@ def batch_page(verdict: DriftVerdict, days: int, chance: float) -> str:
         f"if nothing has changed, a batch is called drifted with a chance of at most {chance:.0%}",
     ]
     lines += [f"limit of that chance: {limit}" for limit in verdict.limits]
+    if slices:
+        lines += ["", table(_SLICE_HEADINGS, [_slice_row(each) for each in slices], has_head=True)]
+        lines.append("that chance covers the whole batch and all of its slices together")
     return "\n".join(lines)
+
+
+def _slice_row(judged: SliceVerdict) -> TableRow:
+    verdict = judged.verdict
+    columns = [each.name for each in verdict.columns if each.is_drifting] if verdict else []
+    what = judged.unknown if verdict is None else verdict.sentence
+    shares = f"{judged.share:.1%}", f"{judged.share_before:.1%}"
+    return TableRow((judged.slice, f"{judged.rows}", *shares, ", ".join(columns), what))
 
 
 def _row(column: ColumnReport) -> TableRow:

@@ -18,6 +18,9 @@ WARNING = "WARNING"
 _SOON = 1.0
 """Seconds of work without a bar; what ends sooner needs none."""
 
+_OFTEN = 5.0
+"""Seconds between two reports of the number of rows."""
+
 
 class Steps:
     """Reports the current step of the work, and the progress within a large one."""
@@ -55,6 +58,20 @@ class Steps:
         progress.update(task.id, total=total, completed=0)
         yield lambda size: progress.advance(task.id, size)
         task.total = None
+
+
+def counted_rows(step: Callable[[str], object]) -> Callable[[int], None]:
+    """Return what reports the number of rows so far, at most every few seconds."""
+    total, shown = 0, monotonic()
+
+    def add(rows: int) -> None:
+        nonlocal total, shown
+        total += rows
+        if monotonic() - shown >= _OFTEN:
+            shown = monotonic()
+            step(f"counted {total:,} rows")
+
+    return add
 
 
 @contextmanager

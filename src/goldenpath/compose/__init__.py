@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.advisory_job import sign_vex as sign_vex
     from goldenpath.compose.audits.advisory_job import vex_claim as vex_claim
     from goldenpath.compose.audits.advisory_job import vex_desk as vex_desk
+    from goldenpath.compose.audits.batch_sources import batch_counts as batch_counts
     from goldenpath.compose.audits.change_command import check_change as check_change
     from goldenpath.compose.audits.console_changes import machine_changes as machine_changes
     from goldenpath.compose.audits.console_changes import stages_of as stages_of
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "audits.advisory_job": ("scan_live", "sign_vex", "vex_claim", "vex_desk"),
+    "audits.batch_sources": ("batch_counts",),
     "audits.change_command": ("check_change",),
     "audits.console_changes": ("machine_changes", "stages_of"),
     "audits.health_sources": ("health", "performance"),
