@@ -24,7 +24,19 @@ def drift_page(report: DriftReport) -> str:
     lines.append(table(_HEADINGS, rows, numbers=_NUMBERS, has_head=True))
     lines += [f"limit of the alarm budget: {limit}" for limit in verdict.limits]
     lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
+    lines += decision_lines(report)
     return "\n".join(lines)
+
+
+def decision_lines(report: DriftReport) -> list[str]:
+    """Return what the open findings do to decisions; nothing without an open finding."""
+    if report.decisions_unknown:
+        return [f"decisions: unknown, the log cannot be read: {report.decisions_unknown}"]
+    if report.decisions is not None:
+        return [f"decisions: {each}" for each in (report.decisions.sentence, *report.decisions.parts)]
+    if any(each.state == "open" for each in report.findings):
+        return ["decisions: the sealed log has no outcomes since then"]
+    return []
 
 
 def batch_page(

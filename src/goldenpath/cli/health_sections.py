@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from goldenpath.audit.alarms.closing import ListedFinding
 from goldenpath.audit.health.answer_hours import AnswerHours
 from goldenpath.audit.health.deployment_health import DeploymentHealth, ReleaseDrift
+from goldenpath.cli.drift_page import decision_lines
 from goldenpath.cli.performance_page import performance_text
 from goldenpath.digest import Digest
 from goldenpath.drift.verdict import ColumnReport
@@ -122,7 +123,11 @@ def _drift(drift: ReleaseDrift) -> HealthSection:
         ("column", "PSI", "evidence", "alarm at", "remarks"),
         tuple(_column(each) for each in verdict.columns[:MOST_COLUMNS]),
         "evidence",
-        (*notes, *(f"limit of the alarm budget: {limit}" for limit in verdict.limits)),
+        (
+            *notes,
+            *decision_lines(drift.report),
+            *(f"limit of the alarm budget: {limit}" for limit in verdict.limits),
+        ),
     )
 
 

@@ -1,14 +1,21 @@
 """The current drift of each release, from the state that the monitor saved."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
 
 from goldenpath.drift.sequential import Detector
 from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict
 from goldenpath.home import Home
+from goldenpath.observe.drift.decision_shift import DecisionShift, decision_shift
 from goldenpath.observe.drift.findings import ADVISORY, DriftFinding, findings
-from goldenpath.observe.drift.monitor_state import read_watch, watches
+from goldenpath.observe.drift.monitor_state import MonitorState, read_watch, watches
 from goldenpath.observe.log.release_rules import Facts
+
+_END = datetime(2262, 1, 1, tzinfo=UTC)
+"""Later than every answer: the largest year of times in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,11 @@ class DriftReport:
     verdict: DriftVerdict
     findings: tuple[DriftFinding, ...]
     """Open and resolved, the oldest first."""
+    decisions: DecisionShift | None = None
+    """How decisions moved since the first onset of an open finding; None without one, or if the
+    sealed log has no decisions since then."""
+    decisions_unknown: str = ""
+    """Why that could not be read; empty if it could."""
 
 
 def drift_reports(
@@ -41,6 +53,7 @@ def drift_reports(
         verdict = drift_verdict(
             detector, watch.state(about.profile), after=watch.after, opened=opened
         )
+        decisions, unknown = _decisions(home, watch, mine)
         yield DriftReport(
             stage=watch.stage,
             model=watch.model,
@@ -48,4 +61,22 @@ def drift_reports(
             updated_at=watch.updated_at,
             verdict=verdict,
             findings=mine,
+            decisions=decisions,
+            decisions_unknown=unknown,
         )
+
+
+def _decisions(
+    home: Home, watch: MonitorState, known: Sequence[DriftFinding]
+) -> tuple[DecisionShift | None, str]:
+    """Return how decisions moved since the first open finding, and why that is unknown."""
+    onsets = [each.since for each in known if each.state == "open" and each.since]
+    if not onsets:
+        return None, ""
+    deployment = (watch.stage, watch.model, watch.release)
+    since = datetime.fromisoformat(min(onsets))
+    try:
+        # The log ends where it ends: what comes later has not happened.
+        return decision_shift(home.predictions, deployment, since, _END), ""
+    except (OSError, pa.ArrowException) as error:
+        return None, " ".join(str(error).split())[:300]
