@@ -61,6 +61,17 @@ class Monitored(Road):
         save(self.home.findings, finding)
         return finding
 
+    def repair(self, name: str = "drift-1") -> None:
+        """The monitor resolves a finding: its file, and an event of the audit log."""
+        finding = resolved(load(self.home.findings, name), MONITOR, "as before", self.now)
+        save(self.home.findings, finding)
+        EventLog(self.home.events).append(
+            Event(
+                timestamp(self.now), "drift.repaired", "system", finding.stage, MODEL,
+                finding.release, "", {"finding": name},
+            )
+        )  # fmt: skip
+
     def gate(self, digest: Digest, outcome: Outcome[PromotionIntent] | None = None) -> Finding:
         done = outcome or self.promote(digest, "prod")
         assert done.decision is not None
@@ -149,7 +160,7 @@ def test_approvals_that_saw_the_gate_closed_open_nothing_elsewhere(road: Monitor
     for name in ("validator", "risk-manager"):
         approve(road.desk(name), digest, "prod")
     road.pass_time(minutes=1)
-    save(road.home.findings, resolved(load(road.home.findings, "drift-1"), MONITOR, "", road.now))
+    road.repair()
     assert road.promote(digest, "prod").commit
 
     assert failures(road.follow(digest, None)) == ["findings"]
@@ -207,3 +218,40 @@ def test_an_unreadable_finding_or_a_changed_log_is_no_pass(road: Monitored) -> N
     log.write_bytes(log.read_bytes().replace(b"drift-2", b"drift-9"))
 
     assert "the audit log is damaged" in road.gate(digest).message
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        {"state": "resolved", "resolved_by": MONITOR, "resolved_at": "2026-11-23T08:00:00Z"},
+        {"release": "sha256:" + "0" * 64},
+        {"stage": "dev", "release": "sha256:" + "0" * 64},
+        {"model": "other"},
+        {"kind": "advisory", "release": ""},
+        {"opened_at": "2999-01-01T00:00:00.000000Z"},
+    ],
+    ids=["resolved", "another release", "another stage", "another model", "another kind", "later"],
+)
+def test_a_file_that_says_otherwise_than_the_audit_log_opens_no_gate(
+    road: Monitored, bent: dict[str, str]
+) -> None:
+    digest = ready(road)
+    finding = road.open_finding("test", digest)
+    save(road.home.findings, dataclasses.replace(finding, **bent))  # type: ignore[arg-type]
+
+    gate = road.gate(digest)
+    assert gate.status == "fail" and "drift-1 about this release" in gate.message
+
+
+def test_the_end_of_a_finding_is_that_of_the_audit_log(road: Monitored) -> None:
+    digest = ready(road)
+    road.open_finding("test", digest)
+    road.pass_time(minutes=5)
+    road.repair()
+    earlier = dataclasses.replace(
+        load(road.home.findings, "drift-1"), resolved_at="2026-11-23T08:00:00.000000Z"
+    )
+    save(road.home.findings, earlier)
+
+    (known,) = monitor_view(road.home, road.trusted().platform, MODEL).findings
+    assert known.ended_at == road.now

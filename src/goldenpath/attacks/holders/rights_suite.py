@@ -29,6 +29,8 @@ from goldenpath.attacks.holders.deployment_step import (
     steps,
     unreadable,
 )
+from goldenpath.attacks.holders.finding_attacks import CONTROLS as OF_FINDINGS
+from goldenpath.attacks.holders.finding_attacks import finding_attacks
 from goldenpath.attacks.holders.record_attacks import SIGNED_APPROVERS, record_attacks
 from goldenpath.attacks.holders.restriction_attacks import CONTROLS as OF_RESTRICTIONS
 from goldenpath.attacks.holders.restriction_attacks import restriction_attacks
@@ -176,10 +178,11 @@ ATTACKS: tuple[RightsAttack, ...] = (
     *restriction_attacks(),
     *way_in_attacks(),
     *record_attacks(),
+    *finding_attacks(),
 )  # fmt: skip
 CONTROLS = (
     MACHINE, LONE, PEOPLE, ROLES, TWO_ROLES, *OF_ADMISSION, *OF_RESTRICTIONS, WAYS_IN,
-    SIGNED_APPROVERS,
+    SIGNED_APPROVERS, *OF_FINDINGS,
 )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """What the monitors of a home know about a model, for the gate `findings`.
 
 Findings are files that anybody who can write to the home can take away. The audit log has each of
-them too, in a chain. So a finding whose file is gone counts as open, unless the monitor resolved it
-by the log: losing a record never opens a gate.
+them too, in a chain. So a finding whose file is gone or says otherwise counts as open, unless the
+monitor resolved it by the log: losing a record never opens a gate.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from goldenpath.audit.advisories.advisory_findings import (
     ENDED,
@@ -28,6 +29,8 @@ from goldenpath.promote.gates.monitoring.monitor_view import Deployed, MonitorFi
 from goldenpath.promote.platform.alarm_rules import owner_of
 from goldenpath.promote.platform.platform import Platform
 
+Recorded: TypeAlias = "tuple[Event, Event | None]"
+"""The event of an alarm, and that of its repair; None if the log has none."""
 _ALARMS, _ENDS = ("drift.alarm", RAISED), ("drift.repaired", ENDED)
 
 
@@ -41,9 +44,15 @@ def monitor_view(
     unread: list[str] = []
     known = AlarmSource(home, unread.append).findings()
     mine = [each for each in known.values() if each.model == model]
-    findings = [_closed_by_vex(_of_file(home, platform, each), each, desk) for each in mine]
     events = _events(home, model, unread)
-    findings += _without_file(platform, model, set(known), events)
+    findings = [
+        _repaired_by_log(
+            _closed_by_vex(_of_file(home, platform, each), each, desk), each, events.get(each.id)
+        )
+        for each in mine
+    ]
+    agreeing = {each.id for each in mine if _agrees(each, events.get(each.id))}
+    findings += _of_log(platform, model, agreeing, {*known}, events=events)
     return MonitorView(tuple(findings), _counted(home, model, unread), tuple(unread))
 
 
@@ -82,9 +91,9 @@ def _closed_by_vex(
     )
 
 
-def _events(home: Home, model: str, unread: list[str]) -> Mapping[str, tuple[Event, Event | None]]:
+def _events(home: Home, model: str, unread: list[str]) -> Mapping[str, Recorded]:
     """Return the alarm of each finding about the model, and the event of its repair."""
-    found: dict[str, tuple[Event, Event | None]] = {}
+    found: dict[str, Recorded] = {}
     try:
         for line in EventLog(home.events).links():
             if isinstance(line, Break):
@@ -106,24 +115,57 @@ def _events(home: Home, model: str, unread: list[str]) -> Mapping[str, tuple[Eve
     return found
 
 
-def _without_file(
+def _agrees(finding: DriftFinding, recorded: Recorded | None) -> bool:
+    """Whether a file says about a finding what the audit log says, if that has it."""
+    if recorded is None:
+        return True
+    alarm = recorded[0]
+    kind = ADVISORY if alarm.kind == RAISED else str((alarm.details or {}).get("kind", ""))
+    return (
+        (finding.stage, finding.release) == (alarm.stage, alarm.digest)
+        and kind in ("", finding.kind)
+        # One that seems to open later is younger than the limit of a gate, or not open yet.
+        and finding.opened_at[:19] <= alarm.time[:19]
+    )
+
+
+def _repaired_by_log(
+    known: MonitorFinding, finding: DriftFinding, recorded: Recorded | None
+) -> MonitorFinding:
+    """Return a finding that its file calls repaired as the audit log has it: open, or since when.
+
+    No signature says that the monitor resolved it, but the chain of the log does.
+    """
+    if recorded is None or finding.state == "open" or finding.resolved_by != MONITOR:
+        return known
+    repair = recorded[1]
+    if repair is None:
+        sentence = f"{finding.sentence} (its file says that it is over, the audit log does not)"
+        return replace(known, sentence=sentence, ended_at=None)
+    return replace(known, ended_at=finding_time(repair.time))
+
+
+def _of_log(
     platform: Platform,
     model: str,
+    agreeing: set[str],
     files: set[str],
-    events: Mapping[str, tuple[Event, Event | None]],
+    *,
+    events: Mapping[str, Recorded],
 ) -> Iterator[MonitorFinding]:
-    """Yield each finding that only the audit log still has."""
+    """Yield each finding of the audit log whose file is gone or says something else."""
     owner = owner_of(platform.owners, model)
     for name, (alarm, repair) in events.items():
-        if name in files:
+        if name in agreeing:
             continue
         details = alarm.details or {}
+        why = "its file says otherwise" if name in files else "its file is gone from the home"
         yield MonitorFinding(
             name,
             ADVISORY if alarm.kind == RAISED else str(details.get("kind", "")),
             alarm.stage,
             alarm.digest,
-            f"{details.get('sentence', '')} (its file is gone from the home)",
+            f"{details.get('sentence', '')} ({why})",
             finding_time(alarm.time),
             None if repair is None else finding_time(repair.time),
             owner=owner.name if owner else "",

@@ -36,7 +36,7 @@ class OpenFindings:
             return Finding(self.name, "fail", f"nobody can tell: {gap}", _ELSEWHERE)
         view = evidence.monitored or MonitorView()
         about = [each for each in view.findings if asked.concerns(each)]
-        blocking = [each for each in about if _blocks(each, stage.findings, now)]
+        blocking = blocking_findings(view, asked, stage.findings, now)
         if blocking:
             return self._closed(blocking, asked)
         ended = [each for each in about if each.closed_by and not each.is_open(now)]
@@ -105,6 +105,14 @@ def monitoring_gap(view: MonitorView | None, asked: MonitoredReleases) -> str:
     if asked.release and asked.was_live and asked.release not in counted:
         return f"no monitor of this machine counted a request to {_short(asked.release)}"
     return ""
+
+
+def blocking_findings(
+    view: MonitorView, asked: MonitoredReleases, rules: FindingRules, now: datetime
+) -> list[MonitorFinding]:
+    """Return the open findings about the releases that the rules of a stage count."""
+    about = (each for each in view.findings if asked.concerns(each))
+    return [each for each in about if _blocks(each, rules, now)]
 
 
 def _blocks(finding: MonitorFinding, rules: FindingRules, now: datetime) -> bool:
