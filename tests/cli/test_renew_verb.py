@@ -75,7 +75,10 @@ def test_a_day_that_is_not_there_yet_is_refused(renew: Renew, project: Path) -> 
 
 
 def test_data_that_cannot_be_had_up_to_the_day_are_refused(renew: Renew, project: Path) -> None:
-    early, late = renew("--reason", "x", until="2026-09-29"), renew("--reason", "x", until="2026-10-01")
+    early, late = (
+        renew("--reason", "x", until="2026-09-29"),
+        renew("--reason", "x", until="2026-10-01"),
+    )
 
     assert (early.code, late.code) == (2, 2)
     assert "rows up to 2026-09-30: expected none after 2026-09-29" in early.err

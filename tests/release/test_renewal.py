@@ -112,9 +112,7 @@ def test_it_stands_in_the_report(tmp_path: Path) -> None:
     signed = SignedStatement(
         renewal_statement(RENEWED, bundle.digest), "validator", Digest.of(b"one"), "person"
     )
-    verified = replace(
-        bundle.verified, statements=(*bundle.verified.statements, signed)
-    )
+    verified = replace(bundle.verified, statements=(*bundle.verified.statements, signed))
 
     page = render_markdown(report(replace(bundle, verified=verified), current_map()))
 

@@ -33,7 +33,9 @@ def decision_lines(report: DriftReport) -> list[str]:
     if report.decisions_unknown:
         return [f"decisions: unknown, the log cannot be read: {report.decisions_unknown}"]
     if report.decisions is not None:
-        return [f"decisions: {each}" for each in (report.decisions.sentence, *report.decisions.parts)]
+        return [
+            f"decisions: {each}" for each in (report.decisions.sentence, *report.decisions.parts)
+        ]
     if any(each.state == "open" for each in report.findings):
         return ["decisions: the sealed log has no outcomes since then"]
     return []

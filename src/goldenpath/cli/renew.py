@@ -52,6 +52,6 @@ def verb(
     )
     acting = compose.identity(name, key)
     with working() as report:
-        done = compose.renewed(compose.home(), wish, acting, report, report.moving)
+        done = compose.renewed(compose.home(), wish, acting, report=report, watch=report.moving)
         note_durations(report)
     show(done, renewal_page(done), output)

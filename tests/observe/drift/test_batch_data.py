@@ -1,10 +1,6 @@
 """A batch of files, folders, segments of the prediction log and URLs, one file at a time."""
 
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from goldenpath.drift.profile import Bins, Profile
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.drift.batch_data import BatchFile, batch_files
 from goldenpath.observe.drift.table_counts import MOST_SLICES, TableCounts, count_batch
@@ -52,42 +48,22 @@ def counted(
     return count_batch(PROFILE, files, slice_column=slice_column)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
-    """A web server of this machine, over the folder `web`."""
-    (tmp_path / "web").mkdir()
-    serve = partial(_Quiet, directory=str(tmp_path / "web"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_files_folders_and_urls_are_one_batch_and_nothing_fetched_stays(
-    tmp_path: Path, web: str
-) -> None:
+def test_files_folders_and_urls_are_one_batch_and_nothing_fetched_stays(tmp_path: Path) -> None:
     write(tmp_path / "folder" / "a.parquet", 10)
     write(tmp_path / "folder" / "deep" / "b.parquet", 20)
     (tmp_path / "folder" / "README.txt").write_text("read me")
     one = write(tmp_path / "one", 30)
-    write(tmp_path / "web" / "rows.parquet", 40)
+    other = write(tmp_path / "elsewhere" / "rows.parquet", 40)
     said: list[str] = []
 
     found = counted(
-        tmp_path / "work", tmp_path / "folder", one, f"{web}/rows.parquet", f"file://{one}",
+        tmp_path / "work", tmp_path / "folder", one, f"file://{other}", f"file://{one}",
         said=said,
     )  # fmt: skip
 
     assert found.counts.rows == 10 + 20 + 30 + 40 + 30
     assert list((tmp_path / "work").iterdir()) == []
-    assert said[-2:] == [f"fetching {web}/rows.parquet", f"fetching file://{one}"]
+    assert said[-2:] == [f"fetching file://{other}", f"fetching file://{one}"]
 
 
 def test_one_file_at_a_time_is_on_the_disk(tmp_path: Path) -> None:
@@ -103,14 +79,12 @@ def test_one_file_at_a_time_is_on_the_disk(tmp_path: Path) -> None:
     assert list(work.iterdir()) == []
 
 
-def test_what_is_not_there_is_no_empty_batch(tmp_path: Path, web: str) -> None:
+def test_what_is_not_there_is_no_empty_batch(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="has no tables"):
         counted(tmp_path / "work", tmp_path / "empty")
     with pytest.raises(NotFound, match="does not exist"):
-        counted(tmp_path / "work", f"{web}/none.parquet")
-    with pytest.raises((Unavailable, NotFound)):
-        counted(tmp_path / "work", "http://127.0.0.1:1/rows.parquet")
+        counted(tmp_path / "work", f"file://{tmp_path}/none.parquet")
     with pytest.raises(InvalidInput, match="Protocol not known"):
         counted(tmp_path / "work", "gopher://127.0.0.1/rows")
     with pytest.raises(InvalidInput, match="cannot be read"):
@@ -136,7 +110,7 @@ def log(tmp_path: Path) -> Path:
     """The folder of a sealed log, as the observer writes it."""
     home = Home(tmp_path / "home")
     generate_key(home.log_key)
-    live = [answer(place, draw(place, 3)) for place in range(4)]
+    live = [answer(place, draw(3, place)) for place in range(4)]
     write_spool(spool_path(home.spool, 1), live, first=0)
     subjects = Subjects(home.keys)
     signer = PemSigner.load(home.log_key)

@@ -1,6 +1,6 @@
 """Data up to a stated day: the pins that move, and each reason why there are no such data."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,18 +28,22 @@ def write(path: Path, *times: date | None) -> str:
     return digest_data(path).digest.text
 
 
-def moved(
-    root: Path, *sources: DataSource, until: date = UNTIL, said: list[str] | None = None
-) -> tuple[MovedPin, ...]:
+def moved(root: Path, *sources: DataSource, until: date = UNTIL) -> tuple[MovedPin, ...]:
     cache = DataCache(
-        root / "cache", lambda name: locate(name, Home(root / "home")), ObjectStore(), str
+        root / "cache",
+        lambda name: locate(name, Home(root / "home")),
+        ObjectStore(),
+        list[str]().append,
     )
-    report = (said if said is not None else list[str]()).append
-    return moved_pins(root, sources, until, cache, report)
+    return moved_pins(root, sources, until, cache)
 
 
 def test_a_pin_moves_to_data_that_end_on_the_day(tmp_path: Path) -> None:
-    digest = write(tmp_path / "rows.parquet", datetime(2026, 9, 1, 8), datetime(2026, 9, 30, 23))
+    digest = write(
+        tmp_path / "rows.parquet",
+        datetime(2026, 9, 1, 8, tzinfo=UTC),
+        datetime(2026, 9, 30, 23, tzinfo=UTC),
+    )
 
     (pin,) = moved(tmp_path, DataSource("clients", "rows.parquet", OLD, time="at"))
 

@@ -1,4 +1,4 @@
-"""A branch that the platform makes in a project: one commit, and a check-out that ends as it began."""
+"""A branch that the platform makes: one commit, and a check-out that ends as it began."""
 
 from pathlib import Path
 

@@ -60,7 +60,8 @@ class BentHome:
             seen = replace(
                 seen,
                 findings=tuple(
-                    replace(each, ended_at=ends.get(each.id, each.ended_at)) for each in seen.findings
+                    replace(each, ended_at=ends.get(each.id, each.ended_at))
+                    for each in seen.findings
                 ),
             )
         if RECORDED in without:

@@ -7,7 +7,6 @@ monitor resolved it by the log: losing a record never opens a gate.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
 
 from goldenpath.audit.advisories.advisory_findings import (
     ENDED,
@@ -29,7 +28,7 @@ from goldenpath.promote.gates.monitoring.monitor_view import Deployed, MonitorFi
 from goldenpath.promote.platform.alarm_rules import owner_of
 from goldenpath.promote.platform.platform import Platform
 
-Recorded: TypeAlias = "tuple[Event, Event | None]"
+Recorded = tuple[Event, Event | None]
 """The event of an alarm, and that of its repair; None if the log has none."""
 _ALARMS, _ENDS = ("drift.alarm", RAISED), ("drift.repaired", ENDED)
 

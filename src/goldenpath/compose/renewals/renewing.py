@@ -67,6 +67,7 @@ def renewed(
     home: Home,
     wish: RenewalWish,
     acting: Identity,
+    *,
     report: Callable[[str], None],
     watch: TrackProgress,
 ) -> Renewed:
@@ -82,7 +83,7 @@ def renewed(
     if wish.finding:
         cause = renewal_cause(home, wish.finding, wish.model, platform.people)
     project = _project(wish)
-    pins = moved_pins(wish.root, project.data, wish.until, data_cache(home, report), report)
+    pins = moved_pins(wish.root, project.data, wish.until, data_cache(home, report))
     branch = f"renew/{wish.model}-{wish.until}"
     change = BranchChange(
         branch,

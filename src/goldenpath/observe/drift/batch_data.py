@@ -97,9 +97,7 @@ def log_batches(path: Path, rows: int, columns: Sequence[str]) -> Iterator[pa.Re
 
 
 def _in_folder(folder: Path, report: Callable[[str], object]) -> Iterator[BatchFile]:
-    files = sorted(
-        path for path in folder.rglob("*") if path.is_file() and _is_table(path.name)
-    )
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and _is_table(path.name))
     if not files:
         raise InvalidInput(
             f"{folder} has no tables: expected files that end with {', '.join(sorted(_TABLES))}"

@@ -133,9 +133,7 @@ def shift_of(before: Mapping[str, Floats], since: Mapping[str, Floats]) -> Decis
     shift = DecisionShift(outcomes)
     if min(shift.before, shift.since) < FEWEST:
         return shift
-    share, error = _differing(
-        [each.before for each in outcomes], [each.since for each in outcomes]
-    )
+    share, error = _differing([each.before for each in outcomes], [each.since for each in outcomes])
     return DecisionShift(outcomes, share, max(share - error, 0.0), min(share + error, 1.0))
 
 

@@ -169,10 +169,10 @@ class _TableCounter:
         rows = len(part[0][1])
         self._add(None, part, pool)
         if labels is not None:
-            texts = pc.fill_null(slice_labels(labels), "missing")
+            texts = slice_labels(labels)
             for label in texts.unique().to_pylist():
                 inside = pc.equal(texts, pa.scalar(label))
-                self._add(str(label), [(bins, each.filter(inside)) for bins, each in part], pool)
+                self._add(label, [(bins, each.filter(inside)) for bins, each in part], pool)
         self._progress(rows)
 
     def _add(self, name: str | None, part: Part, pool: ThreadPoolExecutor) -> None:
@@ -188,20 +188,22 @@ class _TableCounter:
             )
 
 
-def slice_labels(column: Column) -> Column:
-    """Return the text of each value, in which no digit of a code is lost."""
+def slice_labels(column: Column) -> "pa.StringArray":
+    """Return the text of each value, in which no digit of a code is lost; `missing` for none."""
     plain = plain_column(pa.chunked_array([column]))
     if plain is None:
         raise InvalidInput(f"rows cannot be told apart by values of type {column.type}")
-    values = plain.combine_chunks()
-    if is_text(values.type):
-        return values
-    if pa.types.is_floating(values.type):
-        # 1.0 in one file and 1 in another are one group.
-        is_whole = pc.and_kleene(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), 1e15))
-        whole = pc.if_else(is_whole, values, None).cast(pa.int64()).cast(pa.string())
-        return pc.coalesce(whole, values.cast(pa.string()))
-    return values.cast(pa.string())
+    values: list[object] = plain.to_pylist()
+    return pa.array([_label(value) for value in values], pa.string())
+
+
+def _label(value: object) -> str:
+    if value is None or value != value:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # 1.0 in one file and 1 in another are one group.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _of_fewer(counts: Counts, before: Profile, chosen: Profile) -> Counts:

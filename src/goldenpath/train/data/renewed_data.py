@@ -4,7 +4,7 @@ A retraining moves pins, so this looks at the data as they are now. It answers w
 says why the data up to that day cannot be had, and what would help.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -22,14 +22,13 @@ def moved_pins(
     sources: Sequence[DataSource],
     until: date,
     data_cache: DataCache,
-    report: Callable[[str], None],
 ) -> tuple[MovedPin, ...]:
     """Return the pins that move, so that the data reach up to the day `until` and no further.
 
     Sources that declare neither `time` nor `dated` keep their pins. Raises `InvalidInput` if the
     data end before or after the day, or if no pin moves; `NotFound` if there are no such data.
     """
-    pins = tuple(_pins(root, sources, until, data_cache, report))
+    pins = tuple(_pins(root, sources, until, data_cache))
     if not pins:
         raise InvalidInput(
             "no data of this project say up to which day they reach",
@@ -51,13 +50,12 @@ def _pins(
     sources: Sequence[DataSource],
     until: date,
     data_cache: DataCache,
-    report: Callable[[str], None],
 ) -> Iterator[MovedPin]:
     for source in sources:
         if not source.time and not source.dated:
             continue
         wanted = replace(source, path=source.path_until(until.isoformat()))
-        report(f"reading {wanted.path}")
+        data_cache.report(f"reading {wanted.path}")
         path = _fetched(root, source, wanted, until, data_cache=data_cache)
         digest = digest_data(path, pieces=wanted.pieces).digest
         last = time_range(path, wanted)[1]
@@ -105,4 +103,3 @@ def _refuse_other_end(source: DataSource, last: str, until: date) -> None:
             hint=f"use --until {day}, or keep the data up to each day at a path of their own and "
             f'declare it: dated = "…{{day}}…" in [data.{source.name}]',
         )
-
