@@ -170,7 +170,7 @@ class _TableCounter:
         self._add(None, part, pool)
         if labels is not None:
             texts = slice_labels(labels)
-            for label in texts.unique().to_pylist():
+            for label in map(str, texts.unique().to_pylist()):
                 inside = pc.equal(texts, pa.scalar(label))
                 self._add(label, [(bins, each.filter(inside)) for bins, each in part], pool)
         self._progress(rows)
