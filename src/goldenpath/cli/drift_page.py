@@ -22,6 +22,7 @@ def drift_page(report: DriftReport) -> str:
     lines = [head, f"{verdict.rows} rows in {verdict.looks} looks; evidence in natural logs"]
     rows = [_row(column) for column in verdict.columns]
     lines.append(table(_HEADINGS, rows, numbers=_NUMBERS, has_head=True))
+    lines += verdict.pairs
     lines += [f"limit of the alarm budget: {limit}" for limit in verdict.limits]
     lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
     lines += decision_lines(report)

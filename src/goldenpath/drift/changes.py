@@ -7,6 +7,7 @@ does. Then only starts after that look count.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import merge
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,13 @@ from goldenpath.drift.distance import population_stability_index
 from goldenpath.drift.profile import Bins
 from goldenpath.drift.sequential import (
     KINDS,
+    PAIR,
     ChangeKind,
     Detector,
     State,
     log_evidence,
     log_thresholds,
+    pair_excess,
 )
 from goldenpath.drift.shift import common_bins
 
@@ -72,13 +75,24 @@ def changes(
         return
     if evidence is None:
         evidence = log_evidence(detector, state.window())
+    of_columns = _column_changes(detector, state, after, evidence)
+    yield from merge(of_columns, _pair_changes(detector, state, after), key=_distance)
+
+
+def _distance(change: Change) -> float:
+    return change.threshold - change.evidence
+
+
+def _column_changes(
+    detector: Detector, state: State, after: Mapping[Process, int], evidence: Array
+) -> Iterator[Change]:
     thresholds = log_thresholds(detector, state)
     excess = evidence - thresholds
     starts = np.array(state.starts)
     columns = detector.profile.columns
     places = {bins.name: place for place, bins in enumerate(columns)}
     for (name, restarted), first in after.items():
-        if name in places:
+        if name in places and restarted in KINDS:
             excess[starts < first, places[name], KINDS.index(restarted)] = -math.inf
     onsets = excess.argmax(axis=0)
     total = _log_total(excess)
@@ -88,11 +102,41 @@ def changes(
         if total[place, kind] == -math.inf:
             return
         onset = int(onsets[place, kind])
+        threshold = float(thresholds[onset, 0, kind])
         yield Change(
             columns[place].name,
             KINDS[kind],
-            float(total[place, kind] + thresholds[onset, 0, kind]),
-            float(thresholds[onset, 0, kind]),
+            float(total[place, kind]) + threshold,
+            threshold,
+            onset,
+            state.times[onset],
+            int(rows[onset]),
+        )
+
+
+def _pair_changes(
+    detector: Detector, state: State, after: Mapping[Process, int]
+) -> Iterator[Change]:
+    if detector.pairs is None:
+        return
+    evidence, thresholds = pair_excess(detector, state, state.window())
+    excess = evidence - thresholds
+    names = detector.pairs.reference.names
+    starts, rows = np.array(state.starts), state.rows
+    for (name, restarted), first in after.items():
+        if restarted == PAIR and name in names:
+            excess[starts < first, names.index(name)] = -math.inf
+    onsets, total = excess.argmax(axis=0), _log_total(excess)
+    for pair in np.argsort(-total, kind="stable"):
+        if total[pair] == -math.inf:
+            return
+        onset = int(onsets[pair])
+        threshold = float(thresholds[onset, 0])
+        yield Change(
+            names[pair],
+            PAIR,
+            float(total[pair]) + threshold,
+            threshold,
             onset,
             state.times[onset],
             int(rows[onset]),
@@ -112,7 +156,13 @@ def _log_total(excess: Array) -> Array:
 
 
 def change_size(detector: Detector, counts: Counts, place: int, kind: ChangeKind) -> float:
-    """Return the PSI of a shift, or the share of rows of another change."""
+    """Return the PSI of a shift, or the share of rows of another change.
+
+    Of a pair, at `place` among the pairs, it is the share of rows in which both are alike.
+    """
+    if kind == PAIR:
+        alike, both = (int(number) for number in counts.pairs[:, place])
+        return alike / both if both else 0.0
     bins = detector.profile.columns[place]
     if kind == "shift":
         common = common_bins(bins)
@@ -121,6 +171,24 @@ def change_size(detector: Detector, counts: Counts, place: int, kind: ChangeKind
         return population_stability_index(reference, live) if live.sum() else 0.0
     hits, rows = _hits(detector, counts, place, kind)
     return hits / rows if rows else 0.0
+
+
+def process_place(detector: Detector, feature: str, kind: ChangeKind) -> int:
+    """Return the position of a column, or of a pair among the pairs."""
+    if kind == PAIR and detector.pairs is not None:
+        return detector.pairs.reference.names.index(feature)
+    return [bins.name for bins in detector.profile.columns].index(feature)
+
+
+def pair_sentence(detector: Detector, pair: int, share: float) -> str:
+    """Return what has changed about a pair, whose share of rows alike is `share` now."""
+    if detector.pairs is None:
+        return ""
+    before, name = detector.pairs.shares[pair], detector.pairs.reference.names[pair]
+    return (
+        f"{name} go together otherwise: both are on the same side of their middles in {share:.0%} "
+        f"of the rows, in the reference in {before:.0%}"
+    )
 
 
 def column_counts(detector: Detector, counts: Counts, place: int) -> NDArray[np.int64]:
@@ -170,6 +238,8 @@ def is_repaired(
     another change of this kind.
     """
     feature, kind = change
+    if kind == PAIR:
+        return _is_pair_repaired(detector, state, feature, drifted=drifted, opened=opened)
     names = [bins.name for bins in detector.profile.columns]
     place, position = names.index(feature), KINDS.index(kind)
     later = [i for i, start in enumerate(state.starts) if start >= opened]
@@ -217,8 +287,30 @@ def _rate_gain(
     effect = 1.0
     if detector.is_clustered[KINDS.index(kind) - 1, place]:
         effect = float(detector.effects.at(np.array([[rows / state.days[start]]]))[0, place])
-    if not 0 < drifted < 1:
-        drifted = min(max(drifted, 1e-9), 1 - 1e-9)
-    usual = max(usual, 1e-9)
-    gain = hits * math.log(usual / drifted) + (rows - hits) * math.log((1 - usual) / (1 - drifted))
-    return gain / effect
+    return _share_gain(hits, rows, usual=usual, drifted=drifted) / effect
+
+
+def _share_gain(hits: float, rows: float, *, usual: float, drifted: float) -> float:
+    """Return the log likelihood ratio of one share against another."""
+    usual, drifted = (min(max(share, 1e-9), 1 - 1e-9) for share in (usual, drifted))
+    return hits * math.log(usual / drifted) + (rows - hits) * math.log((1 - usual) / (1 - drifted))
+
+
+def _is_pair_repaired(
+    detector: Detector, state: State, feature: str, *, drifted: Counts, opened: int
+) -> bool:
+    tests = detector.pairs
+    if tests is None or state.pairs is None or feature not in tests.reference.names:
+        return False
+    pair = tests.reference.names.index(feature)
+    then = change_size(detector, drifted, pair, PAIR)
+    evidence, _ = pair_excess(detector, state, state.window())
+    for position, start in enumerate(state.starts):
+        alike, both = (int(number) for number in state.pairs[position, :, pair])
+        if start < opened or not both or evidence[position, pair] > 0:
+            continue
+        usual = tests.usual(pair, alike / both)
+        gain = _share_gain(alike, both, usual=usual, drifted=then) / tests.effects[pair]
+        if gain >= REPAIRED:
+            return True
+    return False

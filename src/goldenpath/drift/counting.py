@@ -1,10 +1,11 @@
 """Exact counts of rows in the bins of a profile. Counts of disjoint rows can be added."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from goldenpath.drift.pairs.pair_reference import pair_counts
 from goldenpath.drift.profile import Bins, Floats, Profile
 from goldenpath.drift.seasons import cells
 from goldenpath.drift.texts.text_measures import observed_columns
@@ -23,6 +24,8 @@ class Counts:
     """Rows of refused requests whose value in a column was refused."""
     refusals: int = 0
     """Rows of refused requests."""
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    """Rows of each pair of features alike, and with both values; shape `(2, pairs)`."""
 
     @property
     def rows(self) -> int:
@@ -36,13 +39,15 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         """Return the counts of both sets of rows. Raises `InvalidInput` if the bins differ."""
-        if self.values.shape != other.values.shape or self.cells.shape != other.cells.shape:
+        mine = (self.values.shape, self.cells.shape, self.pairs.shape)
+        if mine != (other.values.shape, other.cells.shape, other.pairs.shape):
             raise InvalidInput("counts of two different profiles cannot be added")
         return Counts(
             self.values + other.values,
             self.cells + other.cells,
             self.refused + other.refused,
             self.refusals + other.refusals,
+            self.pairs + other.pairs,
         )
 
     @classmethod
@@ -55,7 +60,8 @@ class Counts:
         """Return the counts of answered rows, all in the first cell of the season."""
         cells = np.zeros(profile.cells, np.int64)
         cells[0] = rows
-        return cls(values, cells, np.zeros(len(profile.columns), np.int64))
+        pairs = np.zeros((2, profile.pair_number), np.int64)
+        return cls(values, cells, np.zeros(len(profile.columns), np.int64), pairs=pairs)
 
 
 BLOCK = 128 * 1024
@@ -76,10 +82,13 @@ def count(
         raise InvalidInput(
             f"the rows have shape {rows.shape}: expected ({len(scores)}, {profile.inputs})"
         )
-    columns = observed_columns(profile.features, np.asfortranarray(rows))
+    columns = list(observed_columns(profile.features, np.asfortranarray(rows)))
     parts = [count_column(*pair) for pair in zip(profile.features, columns, strict=True)]
     values = np.concatenate([*parts, count_column(profile.score, scores)])
     counted = Counts.of(profile, values, len(scores))
+    if profile.pairs is not None:
+        sides = [each.sides(columns[each.place]) for each in profile.pairs.features]
+        counted = replace(counted, pairs=pair_counts(np.column_stack(sides)))
     if seconds is None or profile.season == "none":
         return counted
     where = np.bincount(cells(profile.season, seconds), minlength=profile.cells)

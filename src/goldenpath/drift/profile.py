@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from goldenpath.drift.days.ranked_days import RankedDays
 from goldenpath.drift.dependence import FEWEST_PERIODS, Dependence
+from goldenpath.drift.pairs.pair_reference import PairReference
 from goldenpath.drift.seasons import CELLS, Season
 from goldenpath.project.number_text import number_text
 
@@ -114,6 +115,13 @@ class Profile:
     is_distinct: bool = False
     """Whether almost no two rows of the reference are equal."""
     version: int = VERSION
+    pairs: PairReference | None = None
+    """How features go together; None if it is not known."""
+
+    @property
+    def pair_number(self) -> int:
+        """Number of pairs of features."""
+        return 0 if self.pairs is None else len(self.pairs.alike)
 
     @property
     def columns(self) -> tuple[Bins, ...]:

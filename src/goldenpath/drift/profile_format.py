@@ -7,9 +7,12 @@ profile is read as one whose rows have no times.
 from dataclasses import replace
 from typing import get_args
 
+import msgspec
+
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.drift.days.ranked_days import RankedDays
 from goldenpath.drift.dependence import Dependence
+from goldenpath.drift.pairs.pair_reference import PairReference
 from goldenpath.drift.profile import VERSION, Bins, Profile, TextMeasure
 from goldenpath.drift.seasons import CELLS, Season
 from goldenpath.drift.texts.text_measures import BUCKETS, UNSEEN
@@ -31,6 +34,7 @@ def render_profile(profile: Profile) -> bytes:
             "is_distinct": profile.is_distinct,
             "features": [_render_bins(bins) for bins in profile.features],
             "score": _render_bins(profile.score),
+            **({"pairs": msgspec.to_builtins(profile.pairs)} if profile.pairs else {}),
         }
     )
 
@@ -83,7 +87,23 @@ def parse_profile(content: bytes) -> Profile:
     width = CELLS[season]  # type: ignore[index]
     timed = tuple(_parse_timed(item, rows, width) for item in features)
     score = _parse_timed(value.get("score"), None, width)
-    return Profile(rows, timed, score, days, season, is_distinct)  # type: ignore[arg-type]
+    pairs = _pairs(value.get("pairs"), len(timed))
+    return Profile(rows, timed, score, days, season, is_distinct, pairs=pairs)  # type: ignore[arg-type]
+
+
+def _pairs(value: JsonValue, features: int) -> PairReference | None:
+    if value is None:
+        return None
+    pairs = typed(value, PairReference, "profile of pairs")
+    number = len(pairs.features) * (len(pairs.features) - 1) // 2
+    if not number or {len(pairs.alike), len(pairs.both), len(pairs.effects)} != {number}:
+        raise InvalidInput("profile has pairs that do not fit its features")
+    if any(not 0 <= each.place < features for each in pairs.features):
+        raise InvalidInput("profile has a pair of a feature that it does not have")
+    counted = zip(pairs.alike, pairs.both, pairs.effects, strict=True)
+    if any(not 0 <= alike <= both or effect < 1 for alike, both, effect in counted):
+        raise InvalidInput("profile has pairs with impossible counts")
+    return pairs
 
 
 def _constant_effect(value: JsonValue) -> Dependence:

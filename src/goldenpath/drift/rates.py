@@ -54,6 +54,10 @@ class _Logs:
         result: Array = hits * self.hit + misses * self.miss
         return result
 
+    def of_columns(self, places: NDArray[np.intp]) -> "_Logs":
+        """Return those of some columns."""
+        return _Logs(self.hit[:, :, places], self.miss[:, :, places])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateTests:
@@ -83,6 +87,16 @@ class RateTests:
         bounds, floors, alternatives = (np.stack(each, axis=1) for each in zip(*parts, strict=True))
         logs = [_Logs.of(shares[:, None]) for shares in (bounds, floors, alternatives)]
         return cls(bounds, floors, np.log(masses), *logs)
+
+    def of_columns(self, places: NDArray[np.intp]) -> "RateTests":
+        """Return the tests of some columns."""
+        logs = (self.bound_logs, self.floor_logs, self.alternative_logs)
+        return RateTests(
+            self.bounds[:, places],
+            self.floors[:, places],
+            self.log_masses,
+            *(each.of_columns(places) for each in logs),
+        )
 
     def evidence(self, hits: Array, rows: Array) -> Array:
         """Return the log e-values, shape `(starts, columns)`; counts need not be whole."""

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from goldenpath.drift.counting import bin_positions, count_column
 from goldenpath.drift.days.reference_days import BinnedRows, with_ranked_days
 from goldenpath.drift.dependence import Dependence, TimedBins, measured_dependence, season_of
+from goldenpath.drift.pairs.pair_reference import PairReference
+from goldenpath.drift.pairs.reference_pairs import reference_pairs
 from goldenpath.drift.profile import ATOM_SHARE, QUANTILES, Bins, Floats, Profile
 from goldenpath.drift.seasons import CELLS, DAY, Season, cells, days
 from goldenpath.drift.shift import common_bins
@@ -66,8 +68,20 @@ def build_profile(
     is_distinct = _repeated_share(columns) <= _MOST_EQUAL
     if times is None:
         ordered = [_ordered(*pair) for pair in zip(counted, values, strict=True)]
-        return Profile(rows, tuple(ordered[:-1]), ordered[-1], is_distinct=is_distinct)
-    return _timed(counted, values, times, is_distinct=is_distinct, settings=contract.monitor)
+        profile = Profile(rows, tuple(ordered[:-1]), ordered[-1], is_distinct=is_distinct)
+    else:
+        profile = _timed(counted, values, times, is_distinct=is_distinct, settings=contract.monitor)
+    return replace(profile, pairs=_pairs(counted[:-1], values[:-1], times))
+
+
+def _pairs(
+    features: list[Bins], values: list[Floats], times: ReferenceTimes | None
+) -> PairReference | None:
+    rows = len(values[0]) if values else 0
+    if times is not None:
+        return reference_pairs(features, values, days(times.features), most_effect=float(rows))
+    most = max(rows / _BLOCKS / _FEWEST_OF_A_BLOCK, 1.0)
+    return reference_pairs(features, values, _blocks(rows), most_effect=most)
 
 
 def _observed(contract: Contract, columns: list[Floats]) -> Iterator[tuple[Bins, Floats]]:
@@ -90,13 +104,18 @@ def _ordered(bins: Bins, column: Floats) -> Bins:
     Rows are often stored as they came. A table that is sorted by a column says nothing about time,
     so a block of rows counts as at least `_FEWEST_OF_A_BLOCK` independent rows.
     """
-    blocks = np.arange(len(column), dtype=np.int64) * _BLOCKS // max(len(column), 1) * DAY
+    blocks = _blocks(len(column)) * DAY
     found = measured_dependence(*_of_common(bins, bin_positions(bins, column), blocks), "none")
     most = max(found.day_rows / _FEWEST_OF_A_BLOCK, 1.0)
     effects = min(found.short_effect, most), min(found.day_effect, most)
     return replace(
         bins, dependence=Dependence(found.short_rows, effects[0], found.day_rows, effects[1])
     )
+
+
+def _blocks(rows: int) -> Seconds:
+    """Return the block of each row."""
+    return np.arange(rows, dtype=np.int64) * _BLOCKS // max(rows, 1)
 
 
 def _timed(

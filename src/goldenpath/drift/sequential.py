@@ -28,6 +28,7 @@ from goldenpath.drift.budget import start_weight
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.days.rank_bets import BETS, log_value
 from goldenpath.drift.days.whole_days import DayColumn, DaysInProgress, day_columns, day_ended
+from goldenpath.drift.pairs.pair_tests import PAIR_SHARE, PairTests
 from goldenpath.drift.profile import Bins, Profile
 from goldenpath.drift.rates import COMMON, RateReference, RateTests
 from goldenpath.drift.seasons import DAY
@@ -35,9 +36,12 @@ from goldenpath.drift.shift import Effects, ShiftTest, Window, shift_tests
 from goldenpath.project.spec import MonitorSettings
 
 Array = NDArray[np.float64]
-ChangeKind = Literal["shift", "new code", "missing", "refused"]
+ChangeKind = Literal["shift", "new code", "missing", "refused", "pair"]
 
 KINDS: tuple[ChangeKind, ...] = ("shift", "new code", "missing", "refused")
+"""The kinds of change of a column."""
+PAIR: ChangeKind = "pair"
+"""Two features go together otherwise than in the reference."""
 BUDGET_SHARES = (0.5, 0.3, 0.1, 0.1)
 """How the budget of a column is divided among its kinds."""
 SNAPSHOT_FLOOR = 0.2
@@ -74,6 +78,8 @@ class Detector:
     """Logarithm of the share of the budget of each kind in each column."""
     days: tuple[DayColumn, ...] = ()
     """The columns whose shifts are judged by whole days."""
+    pairs: PairTests | None = None
+    """The tests of pairs of features, which get a part of the budget of their own."""
 
     @classmethod
     def of(cls, profile: Profile, settings: MonitorSettings) -> "Detector":
@@ -84,6 +90,10 @@ class Detector:
         if floor is None:
             floor = 0.0 if profile.has_periods else SNAPSHOT_FLOOR
         factor = 1.0 if profile.has_periods else SNAPSHOT_FACTOR
+        pairs = None
+        if profile.pairs is not None:
+            pairs = PairTests.of(profile.pairs, has_periods=profile.has_periods)
+        of_columns = 1.0 if pairs is None else 1 - PAIR_SHARE
         return cls(
             profile=profile,
             false_alarms_a_year=settings.false_alarms_a_year,
@@ -98,8 +108,9 @@ class Detector:
             empty=np.concatenate([_empty(bins) for bins in columns]),
             missing=np.array([place.stop - 1 for place in places]),
             firsts=np.array([place.start for place in places]),
-            log_shares=np.log(np.array(BUDGET_SHARES) / len(columns)),
+            log_shares=np.log(of_columns * np.array(BUDGET_SHARES) / len(columns)),
             days=day_columns(columns, [place.start for place in places]),
+            pairs=pairs,
         )
 
 
@@ -159,6 +170,8 @@ class State:
     """The day that has not ended; None before the first look."""
     gains: Array | None = None
     """Log gains of the bets on whole days since each start, shape `(starts, day columns, bets)`."""
+    pairs: NDArray[np.int64] | None = None
+    """Rows of each pair alike, and with both values; shape `(starts, 2, pairs)`."""
 
     @classmethod
     def fresh(cls, profile: Profile) -> "State":
@@ -181,6 +194,7 @@ class State:
             self.cells[position],
             self.refused[position],
             int(self.refusals[position]),
+            np.zeros((2, 0), np.int64) if self.pairs is None else self.pairs[position],
         )
 
     def window(self) -> Window:
@@ -192,6 +206,7 @@ class State:
             self.refused.astype(np.float64),
             self.refusals.astype(np.float64),
             self.gains,
+            None if self.pairs is None else self.pairs.astype(np.float64),
         )
 
 
@@ -225,7 +240,15 @@ def look(detector: Detector, state: State, counts: Counts, seconds: int) -> Stat
         before,
         in_progress.plus(counts),
         np.concatenate([gains[kept], np.zeros((1, len(detector.days), BETS))]),
+        grown(_pairs_before(state, counts), counts.pairs),
     )
+
+
+def _pairs_before(state: State, counts: Counts) -> NDArray[np.int64]:
+    """Return the counts of pairs since each start; none for a state that was kept without them."""
+    if state.pairs is not None and state.pairs.shape[1:] == counts.pairs.shape:
+        return state.pairs
+    return np.zeros((len(state.starts), *counts.pairs.shape), np.int64)
 
 
 def _days_after(
@@ -272,6 +295,14 @@ def log_evidence(detector: Detector, window: Window) -> Array:
         effect = np.where(detector.is_clustered[kind], effects, 1.0)
         result[:, :, kind + 1] = rate.evidence(found / effect, total / effect)
     return result
+
+
+def pair_excess(detector: Detector, state: State, window: Window) -> tuple[Array, Array]:
+    """Return the log e-values of pairs, shape `(starts, pairs)`, and those that raise an alarm."""
+    if detector.pairs is None or window.pairs is None:
+        return np.zeros((len(state.starts), 0)), np.zeros((len(state.starts), 1))
+    thresholds = -(np.log(np.array(state.weights)) + detector.pairs.log_share)
+    return detector.pairs.evidence(window.pairs), thresholds[:, None]
 
 
 def log_thresholds(detector: Detector, state: State) -> Array:

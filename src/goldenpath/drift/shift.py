@@ -41,6 +41,8 @@ class Window:
     """Rows of refused requests."""
     gains: Array | None = None
     """Log gains of the bets on whole days, shape `(starts, day columns, bets)`."""
+    pairs: Array | None = None
+    """Rows of each pair alike, and with both values; shape `(starts, 2, pairs)`."""
 
     @property
     def rows(self) -> Array:

@@ -13,9 +13,12 @@ import numpy as np
 from goldenpath.drift.changes import (
     Change,
     Process,
+    change_size,
     changes,
     column_counts,
     new_values,
+    pair_sentence,
+    process_place,
 )
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.detectable import Detectable, detectable
@@ -25,8 +28,9 @@ from goldenpath.drift.distance import (
     population_stability_index,
     psi_interval,
 )
+from goldenpath.drift.pairs.pair_reference import MOST_PAIRED
 from goldenpath.drift.profile import Bins
-from goldenpath.drift.sequential import Detector, State
+from goldenpath.drift.sequential import PAIR, Detector, State
 
 DriftAnswer = Literal["drift", "no drift seen", "too few rows"]
 
@@ -86,6 +90,8 @@ class DriftVerdict:
     """Natural logarithms, both, of the process that is nearest to its alarm."""
     columns: tuple[ColumnReport, ...]
     limits: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    """A sentence for each pair of features that goes together otherwise than in the reference."""
     """What the alarm budget does not cover for this reference."""
 
 
@@ -107,23 +113,46 @@ def drift_verdict(
         for place in range(len(detector.profile.columns))
     ]
     columns.sort(key=lambda column: (not column.is_drifting, column.threshold - column.evidence))
-    answer = _answer(detector, state, columns)
+    pairs = _pairs(detector, state, found, opened)
+    answer: DriftAnswer = "drift" if pairs else _answer(detector, state, columns)
     nearest = found[0] if found else None
     return DriftVerdict(
         answer=answer,
-        sentence=_sentence(answer, columns),
+        sentence=_sentence(answer, columns, tuple(pairs)),
         rows=int(state.rows.max(initial=0)),
         looks=state.looks,
         evidence=nearest.evidence if nearest else 0.0,
         threshold=nearest.threshold if nearest else 0.0,
         columns=tuple(columns),
         limits=tuple(limits(detector)),
+        pairs=tuple(pairs.values()),
     )
+
+
+def _pairs(
+    detector: Detector, state: State, found: list[Change], opened: tuple[OpenChange, ...]
+) -> dict[str, str]:
+    """Return a sentence for each pair that has alarmed, by its name."""
+    onsets = {c.feature: c.onset for c in found if c.kind == PAIR and c.is_alarm}
+    for known in opened:
+        if known.kind == PAIR:
+            onsets[known.feature] = _onset(state, None, [known])
+    result = {}
+    for name, onset in onsets.items():
+        pair = process_place(detector, name, PAIR)
+        share = change_size(detector, state.since(onset), pair, PAIR)
+        result[name] = pair_sentence(detector, pair, share)
+    return result
 
 
 def limits(detector: Detector) -> Iterator[str]:
     """Yield what the alarm budget does not cover for this reference, as sentences."""
     profile = detector.profile
+    if profile.pairs is not None and profile.pairs.left_out:
+        yield (
+            f"pairs of the first {MOST_PAIRED} features are compared; "
+            f"{profile.pairs.left_out} further features are in no pair"
+        )
     if not profile.has_periods:
         yield (
             f"the reference does not show how much its days differ (days known: {profile.days}): "
@@ -238,10 +267,11 @@ def _step(detector: Detector, state: State, onset: int, place: int) -> float | N
     return population_stability_index(before, since) if before.sum() else None
 
 
-def _sentence(answer: DriftAnswer, columns: list[ColumnReport]) -> str:
+def _sentence(answer: DriftAnswer, columns: list[ColumnReport], pairs: tuple[str, ...]) -> str:
     match answer:
         case "drift":
-            return "drift in " + ", ".join(_name_with_psi(c) for c in columns if c.is_drifting)
+            names = [_name_with_psi(c) for c in columns if c.is_drifting]
+            return "drift in " + ", ".join([*names, *(f"{pair} (pair)" for pair in pairs)])
         case "no drift seen":
             return f"no drift seen; {_worst(columns)}"
         case "too few rows":

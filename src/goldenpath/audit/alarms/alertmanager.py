@@ -22,6 +22,7 @@ _NAMES = {
     "new code": "ModelNewCode",
     "missing": "ModelValuesMissing",
     "refused": "ModelRequestsRefused",
+    "pair": "ModelFeaturesApart",
     "unobserved": "ModelNotObserved",
 }
 

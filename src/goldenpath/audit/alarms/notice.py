@@ -18,6 +18,7 @@ TITLES = {
     "new code": "new code",
     "missing": "values missing",
     "refused": "requests refused",
+    "pair": "features go together otherwise",
     "unobserved": "release not observed",
     "advisory": "known vulnerability",
     "platform": "platform alarm",
@@ -41,7 +42,8 @@ class Notice(msgspec.Struct, frozen=True):
     """Id of the finding."""
     state: NoticeState
     kind: str
-    """`shift`, `new code`, `missing`, `refused`, `unobserved`, or the kind of a platform alarm."""
+    """`shift`, `new code`, `missing`, `refused`, `pair`, `unobserved`, or the kind of a platform
+    alarm."""
     stage: str
     model: str
     release: str

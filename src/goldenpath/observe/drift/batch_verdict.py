@@ -28,7 +28,8 @@ def of_columns(profile: Profile, names: Collection[str]) -> Profile:
     chosen = [bins for bins in profile.columns if bins.name in names]
     if not chosen:
         raise InvalidInput("none of these columns is in the profile")
-    return replace(profile, features=tuple(chosen[:-1]), score=chosen[-1])
+    # Pairs are compared by the monitor only.
+    return replace(profile, features=tuple(chosen[:-1]), score=chosen[-1], pairs=None)
 
 
 def batch_verdict(

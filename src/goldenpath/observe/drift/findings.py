@@ -19,9 +19,10 @@ from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.times import timestamp
 
-FindingKind = Literal["shift", "new code", "missing", "refused", "unobserved", "advisory"]
-"""`unobserved`: the release cannot be opened, so nothing about it is monitored. `advisory`: a known
-vulnerability affects a package of the release."""
+FindingKind = Literal["shift", "new code", "missing", "refused", "pair", "unobserved", "advisory"]
+"""`pair`: two features go together otherwise than in the reference. `unobserved`: the release
+cannot be opened, so nothing about it is monitored. `advisory`: a known vulnerability affects a
+package of the release."""
 ADVISORY: Literal["advisory"] = "advisory"
 VERSION = 2
 _NOT_COUNTED = ("unobserved", ADVISORY)
@@ -38,6 +39,7 @@ class DriftFinding:
     model: str
     release: str
     feature: str
+    """Of a pair its name, as in `income and age`."""
     kind: FindingKind
     opened_at: str
     since: str

@@ -16,11 +16,13 @@ from goldenpath.drift.changes import (
     column_counts,
     is_repaired,
     new_values,
+    pair_sentence,
+    process_place,
 )
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.profile import Profile
 from goldenpath.drift.seasons import DAY
-from goldenpath.drift.sequential import Detector, State, log_evidence, look
+from goldenpath.drift.sequential import PAIR, Detector, State, log_evidence, look
 from goldenpath.drift.verdict import DriftVerdict, OpenChange, drift_verdict, time_text
 from goldenpath.errors import NotFound
 from goldenpath.observe.drift.findings import (
@@ -165,15 +167,17 @@ class Monitor:
 
     def _open(self, deployment: _Deployment, change: Change, now: datetime) -> DriftFinding:
         watch, state = deployment.watch, deployment.state
-        names = [bins.name for bins in deployment.facts.profile.columns]
-        place = names.index(change.feature)
-        since = state.since(change.onset)
-        new = new_values(
-            deployment.facts.profile.columns[place],
-            column_counts(deployment.detector, since, place),
-            since.rows,
-        )
+        profile, since = deployment.facts.profile, state.since(change.onset)
+        place = process_place(deployment.detector, change.feature, change.kind)
         size = change_size(deployment.detector, since, place, change.kind)
+        if change.kind == PAIR:
+            new = tuple[str, ...]()
+            sentence = pair_sentence(deployment.detector, place, size)
+            place += len(profile.columns)  # so that no column has the same name of a finding
+        else:
+            counts = column_counts(deployment.detector, since, place)
+            new = new_values(profile.columns[place], counts, since.rows)
+            sentence = _sentence(change, size, new)
         finding = DriftFinding(
             id=finding_id(watch.stage, watch.release, (place, change.kind), state.looks, now=now),
             stage=watch.stage,
@@ -188,7 +192,7 @@ class Monitor:
             size=size,
             looks=state.looks,
             rows=change.rows,
-            sentence=_sentence(change, size, new),
+            sentence=sentence,
             new_values=new,
         )
         save(self._findings, finding)

@@ -31,12 +31,17 @@ class StoredCounts(msgspec.Struct):
     cells: list[int] = []
     refused: list[int] = []
     refusals: int = 0
+    pairs: list[list[int]] = []
 
     @classmethod
     def of(cls, counts: Counts) -> "StoredCounts":
         """Return the stored form."""
         return cls(
-            counts.values.tolist(), counts.cells.tolist(), counts.refused.tolist(), counts.refusals
+            counts.values.tolist(),
+            counts.cells.tolist(),
+            counts.refused.tolist(),
+            counts.refusals,
+            counts.pairs.tolist() if counts.pairs.size else [],
         )
 
     def counts(self, profile: Profile) -> Counts:
@@ -46,11 +51,15 @@ class StoredCounts(msgspec.Struct):
         sizes = (len(self.values), len(self.cells), len(self.refused))
         if sizes != (profile.size, profile.cells, len(profile.columns)):
             raise InvalidInput("stored drift counts do not fit their profile")
+        number = profile.pair_number
+        if self.pairs and [len(row) for row in self.pairs] != [number, number]:
+            raise InvalidInput("stored counts of pairs do not fit their profile")
         return Counts(
             np.array(self.values, np.int64),
             np.array(self.cells, np.int64),
             np.array(self.refused, np.int64),
             self.refusals,
+            np.array(self.pairs or np.zeros((2, number)), np.int64),
         )
 
 
@@ -168,6 +177,7 @@ class MonitorState(msgspec.Struct):
             self.opened_before,
             self.days.days(profile) if self.days else None,
             self._gains(profile) if self.days else None,
+            np.stack([each.pairs for each in counts]),
         )
 
     def _gains(self, profile: Profile) -> NDArray[np.float64]:
