@@ -42,6 +42,15 @@ CHANGE_VARIABLE = "GOLDENPATH_CHANGE_COMMAND"
 BUILDER_VARIABLE = "GOLDENPATH_BUILDER"
 """`builder.id` of the provenance, as a policy names it; else that of a local machine."""
 
+JOB_TOKEN_VARIABLE = "GOLDENPATH_JOB_TOKEN_FILE"
+"""A file with the OIDC token of a CI job; its identity then stands in the provenance."""
+
+JOB_ISSUER_VARIABLE = "GOLDENPATH_JOB_ISSUER"
+"""The issuer that this token has to be from; its keys are fetched there."""
+
+JOB_AUDIENCE_VARIABLE = "GOLDENPATH_JOB_AUDIENCE"
+"""The audience that this token has to be for; `goldenpath` by default."""
+
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 """Address of an MLflow server; else a SQLite database in the home."""
 

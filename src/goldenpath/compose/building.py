@@ -11,7 +11,7 @@ from goldenpath.audit.answers.evidence_gathering import Sources
 from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import gitops, name_refusal, sighting, trusted
 from goldenpath.compose.process_context import event_log, home, now, tools, uv
-from goldenpath.compose.signing import signer
+from goldenpath.compose.signing import job_identity, signer
 from goldenpath.compose.stores import locate, open_store, store_of, store_uri, throwaway_store
 from goldenpath.compose.witness import held
 from goldenpath.digest import Digest
@@ -231,6 +231,7 @@ def workshop(
         key=key_from_pem("build", public_pem(key)),
         published=_published(home, platform, key.public_key()),
         builder=os.environ.get(BUILDER_VARIABLE) or BUILDER,
+        job=job_identity(now()),
         repository=platform.registry_prefix,
         catalogue=lambda: catalogue(home),
         changes=lambda project: changes_of(Path(project.root), environment),

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 from goldenpath.compose.gitops_access import trusted
@@ -13,11 +14,19 @@ from goldenpath.oci.manifest import MAX_MANIFEST, Manifest
 from goldenpath.oci.reference import Reference
 from goldenpath.oci.store import Store, read
 from goldenpath.release.attest.keys import CommandSigner, PemSigner, generate_key, key_from_pem
-from goldenpath.release.attest.policy import TrustedKey
+from goldenpath.release.attest.policy import NO_JOB, JobIdentity, TrustedKey
 from goldenpath.release.attest.signatures.signer import Signer
-from goldenpath.settings import COMMAND_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE
+from goldenpath.settings import (
+    COMMAND_VARIABLE,
+    JOB_AUDIENCE_VARIABLE,
+    JOB_ISSUER_VARIABLE,
+    JOB_TOKEN_VARIABLE,
+    KEY_VARIABLE,
+    PASSPHRASE_VARIABLE,
+)
 
 _MAX_PEM = 64 * 1024
+_MAX_TOKEN = 16 * 1024
 
 
 def signer(home: Home, file: Path | None = None) -> Signer:
@@ -41,6 +50,44 @@ def signer(home: Home, file: Path | None = None) -> Signer:
             f"{COMMAND_VARIABLE} needs a command, and {KEY_VARIABLE} the file of its public key"
         )
     return CommandSigner(arguments, public_key("command", Path(named)).public_key)
+
+
+def job_identity(at: datetime) -> JobIdentity:
+    """Return who the CI job is that this process runs in, by its token; `NO_JOB` without one.
+
+    Raises `VerificationError` for a token that is not valid now, not for us, or not by the issuer,
+    `Unavailable` if the keys of the issuer cannot be had, and `InvalidInput` or `NotFound`.
+    """
+    file = os.environ.get(JOB_TOKEN_VARIABLE)
+    issuer = os.environ.get(JOB_ISSUER_VARIABLE)
+    if not file and not issuer:
+        return NO_JOB
+    if not file or not issuer:
+        raise InvalidInput(
+            f"the token of a job is set by halves: expected {JOB_TOKEN_VARIABLE} and "
+            f"{JOB_ISSUER_VARIABLE}"
+        )
+    # PyJWT is slow to import, and most builds are no job of a forge.
+    from goldenpath.http.jwks import keys_of_issuer
+    from goldenpath.http.jwt import verify_job
+
+    token = _token(Path(file))
+    audience = os.environ.get(JOB_AUDIENCE_VARIABLE) or "goldenpath"
+    claims = verify_job(
+        token, keys_of_issuer(issuer), issuer=issuer, audience=audience, now=at.timestamp()
+    )
+    return JobIdentity(claims.iss, claims.sub, claims.project, claims.workflow)
+
+
+def _token(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_TOKEN + 1)
+    except OSError as error:
+        raise NotFound(f"{JOB_TOKEN_VARIABLE} names {file}: {error.strerror}") from error
+    if len(content) > _MAX_TOKEN:
+        raise InvalidInput(f"{file} is no token: expected at most {_MAX_TOKEN} bytes")
+    return content.strip()
 
 
 def public_key(name: str, file: Path, *, make: bool = False) -> TrustedKey:

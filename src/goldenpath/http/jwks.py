@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from goldenpath.errors import GoldenPathError, InvalidInput
+import msgspec
+
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable, VerificationError
 from goldenpath.http.jwt import parse_jwks
+from goldenpath.parsers.typed import parse_typed
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -21,6 +24,11 @@ FRESH = 300.0
 PAUSE = 10.0
 """Least number of seconds between two tries, even if many tokens name unknown keys."""
 TIMEOUT = 5.0
+
+
+class _Discovery(msgspec.Struct, frozen=True):
+    issuer: str
+    jwks_uri: str
 
 
 class KeySet:
@@ -70,6 +78,24 @@ class KeySet:
         except (OSError, GoldenPathError) as error:
             # Known keys stay valid: an unreachable provider must not lock every caller out.
             self._report(f"the keys of {self._url} cannot be fetched: {error}")
+
+
+def keys_of_issuer(issuer: str) -> Mapping[str, "PyJWK"]:
+    """Return the keys that an issuer publishes now (OpenID Connect Discovery 1.0, section 4).
+
+    Raises `Unavailable` if they cannot be had, `VerificationError` if another issuer answers, and
+    `InvalidInput` if an address is neither https nor of this machine.
+    """
+    _check_address(issuer)
+    try:
+        content = _download(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        discovery = parse_typed(content, _Discovery, f"what {issuer} says about itself")
+        if discovery.issuer != issuer:
+            raise VerificationError(f"{issuer} says that it is {discovery.issuer}")
+        _check_address(discovery.jwks_uri)
+        return parse_jwks(_download(discovery.jwks_uri))
+    except OSError as error:
+        raise Unavailable(f"the keys of {issuer} cannot be fetched: {error}") from error
 
 
 def _download(url: str) -> bytes:

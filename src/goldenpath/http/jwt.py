@@ -45,6 +45,28 @@ class Claims(msgspec.Struct, frozen=True):
         return tuple(self.models.split() if isinstance(self.models, str) else self.models)
 
 
+class JobClaims(msgspec.Struct, frozen=True):
+    """The claims of the token of a CI job; each forge has its own names for two of them."""
+
+    iss: str
+    sub: str
+    repository: str = ""
+    project_path: str = ""
+    job_workflow_ref: str = ""
+    workflow_ref: str = ""
+    ci_config_ref_uri: str = ""
+
+    @property
+    def project(self) -> str:
+        """The repository whose job it is, as the forge names it; empty if it names none."""
+        return self.repository or self.project_path
+
+    @property
+    def workflow(self) -> str:
+        """The file that says what the job does, with its branch or tag; empty if it names none."""
+        return self.job_workflow_ref or self.workflow_ref or self.ci_config_ref_uri
+
+
 class _Jwk(msgspec.Struct, frozen=True, omit_defaults=True):
     kty: str
     kid: str = ""
@@ -115,6 +137,24 @@ def verify(
 
     The time limits are compared here with the given time, because PyJWT reads the clock itself.
     """
+    return _verified(token, keys, issuer=issuer, audience=audience, now=now)[0]
+
+
+def verify_job(
+    token: bytes, keys: Mapping[str, "PyJWK"], *, issuer: str, audience: str, now: float
+) -> JobClaims:
+    """Return the claims of a CI job's token that is valid now. Raises `VerificationError`."""
+    payload = _verified(token, keys, issuer=issuer, audience=audience, now=now)[1]
+    try:
+        return msgspec.json.decode(payload, type=JobClaims)
+    except msgspec.DecodeError as error:
+        raise VerificationError(f"the token is no token of a CI job: {error}") from error
+
+
+def _verified(
+    token: bytes, keys: Mapping[str, "PyJWK"], *, issuer: str, audience: str, now: float
+) -> tuple[Claims, bytes]:
+    """Return the claims of a token that is valid now, and the text that holds them."""
     from jwt import InvalidSignatureError, PyJWTError
     from jwt.api_jws import PyJWS
 
@@ -135,4 +175,4 @@ def verify(
         raise VerificationError("the token is from another issuer or for another audience")
     if not claims.nbf - LEEWAY <= now < claims.exp + LEEWAY:
         raise VerificationError("the token has expired or is not valid yet")
-    return claims
+    return claims, payload

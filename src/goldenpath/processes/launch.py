@@ -35,6 +35,8 @@ class ReleaseTrust:
     builder: str = ""
     threshold: int = 1
     """Number of different keys of `keys` that must have signed the release."""
+    job: tuple[str, ...] = ()
+    """Issuer, subject, repository and workflow that the token of its CI job must name."""
     seen: Mapping[str, str] | None = None
     """When a follower saw statements at the latest, RFC 3339, by digest of their envelope. None:
     nobody knows more than the date in a statement itself."""

@@ -23,7 +23,7 @@ from goldenpath.project.spec import Project
 from goldenpath.release.artifact.pack import Contents, Packed, pack
 from goldenpath.release.artifact.release_tags import release_tag
 from goldenpath.release.attest.attach import attach, sign_image
-from goldenpath.release.attest.policy import Policy, TrustedKey
+from goldenpath.release.attest.policy import NO_JOB, JobIdentity, Policy, TrustedKey
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import (
     BUILDER,
@@ -89,6 +89,8 @@ class BuildTools:
     report: Callable[[str], None]
     builder: str = BUILDER
     """`builder.id` that the provenance names."""
+    job: JobIdentity = NO_JOB
+    """The CI job that this build runs in, by its token."""
     published: Store | None = None
     """The store that stages run from, if it is another one and trusts the key."""
     advisories: Advisories | None = None
@@ -243,6 +245,7 @@ def _attest(
         documents={name: Digest.of(text) for name, text in contents.documents.items()},
         system=installed_packages(),
         contributions=tools.contributions(project, trained.run.source.commit),
+        job=tools.job,
     )
     files: dict[str, Path | bytes] = {
         **{name: contents.outputs / name for name in contents.model_files},

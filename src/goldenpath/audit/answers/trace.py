@@ -258,6 +258,10 @@ def _build(traced: Trace) -> Iterator[str]:
     if author:
         yield f"  author     {author}"
     yield f"  built      {origin.started_at} to {origin.finished_at} by {origin.builder}"
+    job = origin.internal.get("job")
+    if isinstance(job, dict):
+        named = (f"{name.removeprefix('token').lower()} {text}" for name, text in job.items())
+        yield f"  CI job     {', '.join(named)}"
     yield f"  lock       {origin.materials.get('uv.lock', 'UNKNOWN')}"
     given = ", ".join(f"{name}={value}" for name, value in origin.parameters.items())
     yield f"  parameters {given}; seed {origin.seed}"

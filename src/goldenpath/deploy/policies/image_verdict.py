@@ -11,8 +11,14 @@ from datetime import datetime
 from goldenpath.deploy.reconcile.admission_statement import StandingAdmission, read_admission
 from goldenpath.digest import Digest
 from goldenpath.oci.store import Store
-from goldenpath.promote.manifests.kustomize.image_policies import NAMES, ImageRule, image_rules
+from goldenpath.promote.manifests.kustomize.image_policies import (
+    JOB_RULE,
+    NAMES,
+    ImageRule,
+    image_rules,
+)
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.contents import JOB
 from goldenpath.release.attest.policy import (
     Demand,
     Policy,
@@ -81,7 +87,7 @@ def _holds(name: str, facts: _Facts, platform: Platform, question: ImageQuestion
     if name in NAMES:
         needed = platform.demands.threshold if name == "sign" else 1
         return len(_signers(facts.built.of_type(NAMES[name]))) >= needed
-    if name in ("builder", "repository"):
+    if name in ("builder", "repository") or name.startswith(JOB_RULE):
         return _is_built_right(name, facts.built, platform)
     if name == "admitted":
         return facts.admission is not None
@@ -102,6 +108,9 @@ def _is_built_right(name: str, built: Verified, platform: Platform) -> bool:
     if provenance is None:
         return True
     content = dict(provenance.statement.predicate)
+    if name.startswith(JOB_RULE):
+        part = name.removeprefix(JOB_RULE)
+        return member(content, *JOB, part) == platform.demands.job.record()[part]
     if name == "builder":
         return member(content, "runDetails", "builder", "id") == platform.demands.builder
     path = ("buildDefinition", "externalParameters", "repository")

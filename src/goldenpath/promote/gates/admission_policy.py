@@ -89,6 +89,7 @@ def _policy(keys: tuple[TrustedKey, ...], demands: Demands) -> Policy:
         threshold=demands.threshold,
         repository=demands.repository,
         builder=demands.builder,
+        job=demands.job,
     )
 
 
@@ -97,7 +98,9 @@ def _lines(admission: AdmissionPolicy) -> Iterator[str]:
     yield "# What a release must show before it is accepted: for goldenpath verify --policy."
     yield "version = 1"
     required = tuple(each for each in policy.required if each != SIGNED)
-    yield from demand_lines(Demands(policy.repository, policy.builder, policy.threshold, required))
+    yield from demand_lines(
+        Demands(policy.repository, policy.builder, policy.threshold, required, policy.job)
+    )
     yield from key_lines(policy.keys)
     yield from person_lines("person", admission.people)
     yield ""

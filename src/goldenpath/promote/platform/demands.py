@@ -8,7 +8,7 @@ from datetime import datetime
 from goldenpath.parsers.toml_text import listed, quoted
 from goldenpath.promote.platform.model_limits import models_line, read_models
 from goldenpath.promote.platform.toml_table import Table
-from goldenpath.release.attest.policy import Person, TrustedKey
+from goldenpath.release.attest.policy import NO_JOB, JobIdentity, Person, TrustedKey
 from goldenpath.release.attest.signatures.p256 import from_pem, to_pem
 from goldenpath.release.attest.signatures.ssh_public_key import key_identity, pem_identity
 from goldenpath.release.attest.statement import EVIDENCE, KINDS
@@ -30,6 +30,8 @@ class Demands:
     """How many different build keys must have signed it."""
     required: tuple[str, ...] = EVIDENCE
     """Predicate types of the statements that it needs beside the signature."""
+    job: JobIdentity = NO_JOB
+    """What the token of the CI job that built it must say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,18 @@ def read_demands(table: Table) -> Demands:
         builder=table.text("builder") if table.has("builder") else None,
         threshold=threshold,
         required=required,
+        job=_read_job(table),
     )
+
+
+def _read_job(table: Table) -> JobIdentity:
+    """Read the demands on the token of a CI job: `job-issuer` and so on."""
+    names = [name for name, _ in NO_JOB.named() if table.has(f"job-{name}")]
+    texts = {name: table.text(f"job-{name}") for name in names}
+    if names and "issuer" not in names:
+        # Another issuer may give a job any name.
+        table.fault("job-issuer", f"the issuer whose tokens name the {names[0]}", "nothing")
+    return JobIdentity(**texts)
 
 
 def check_keys(
@@ -183,6 +196,9 @@ def demand_lines(demands: Demands) -> Iterator[str]:
         yield f"repository = {quoted(demands.repository)}"
     if demands.builder is not None:
         yield f"builder = {quoted(demands.builder)}"
+    for name, text in demands.job.named():
+        if text:
+            yield f"job-{name} = {quoted(text)}"
     if demands.threshold != 1:
         yield f"threshold = {demands.threshold}"
     if demands.required != EVIDENCE:

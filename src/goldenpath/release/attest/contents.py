@@ -23,6 +23,8 @@ from goldenpath.release.attest.statement import (
     member,
 )
 
+JOB = ("buildDefinition", "internalParameters", "job")
+"""Where the provenance says which CI job built the release."""
 _REBUILD = "build the release again from data and code that belong together"
 
 
@@ -56,12 +58,15 @@ def repository(candidate: Candidate, demand: Demand) -> str | None:
 
 
 def builder(candidate: Candidate, demand: Demand) -> str | None:
-    """The release was built by the builder that the policy names."""
+    """The release was built by the builder, and by the CI job, that the policy names."""
     expected = demand.policy.builder
-    if candidate.predicate_type != PROVENANCE or expected is None:
+    if candidate.predicate_type != PROVENANCE:
         return None
-    got = member(dict(candidate.predicate), "runDetails", "builder", "id")
-    return None if got == expected else f"it was built by {got!r}, expected {expected}"
+    content = dict(candidate.predicate)
+    got = member(content, "runDetails", "builder", "id")
+    if expected is not None and got != expected:
+        return f"it was built by {got!r}, expected {expected}"
+    return demand.policy.job.difference(member(content, *JOB)) or None
 
 
 def sbom(candidate: Candidate, demand: Demand) -> str | None:

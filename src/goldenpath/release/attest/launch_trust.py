@@ -7,7 +7,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
 from goldenpath.processes.launch import ReleaseTrust, TrustedPem
 from goldenpath.release.attest.keys import key_from_pem
-from goldenpath.release.attest.policy import Policy, TrustedKey
+from goldenpath.release.attest.policy import NO_JOB, JobIdentity, Policy, TrustedKey
 from goldenpath.release.attest.signatures.p256 import to_pem
 
 
@@ -20,6 +20,7 @@ def trust_of(policy: Policy, seen: Mapping[Digest, datetime] | None = None) -> R
         policy.repository or "",
         policy.builder or "",
         policy.threshold,
+        () if policy.job == NO_JOB else tuple(text for _, text in policy.job.named()),
         times,
     )
 
@@ -32,6 +33,7 @@ def policy_of(trust: ReleaseTrust) -> Policy:
         threshold=trust.threshold,
         repository=trust.repository or None,
         builder=trust.builder or None,
+        job=JobIdentity(*trust.job),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.release.attest.statement import Statement
 
@@ -40,6 +41,46 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class JobIdentity:
+    """Who a CI job is, by its OIDC token: verified by the build, or demanded by a policy.
+
+    In a demand an empty text accepts any; the build knows an empty text where a token says nothing.
+    """
+
+    issuer: str = ""
+    subject: str = ""
+    repository: str = ""
+    workflow: str = ""
+    """The file that says what the job does, with its branch or tag."""
+
+    def record(self) -> dict[str, JsonValue]:
+        """Return it for the provenance, with names that no other member has."""
+        return {f"token{name.title()}": text for name, text in self.named() if text}
+
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Return each text with its name."""
+        return (
+            ("issuer", self.issuer),
+            ("subject", self.subject),
+            ("repository", self.repository),
+            ("workflow", self.workflow),
+        )
+
+    def difference(self, record: JsonValue) -> str:
+        """Return what a record lacks or says otherwise; empty if it is as demanded."""
+        given = record if isinstance(record, dict) else {}
+        for name, text in self.named():
+            got = given.get(f"token{name.title()}")
+            if text and got != text:
+                return f"the {name} of its CI job is {got!r}, expected {text}"
+        return ""
+
+
+NO_JOB = JobIdentity()
+"""A demand that accepts any job, and a build on a machine that is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What has to be signed, and by whom, before a release is valid."""
 
@@ -52,6 +93,8 @@ class Policy:
     """Repository that the release has to be built from; None accepts any."""
     builder: str | None = None
     """`builder.id` that the provenance has to name; None accepts any."""
+    job: JobIdentity = NO_JOB
+    """What the token of the CI job that built it has to say."""
 
 
 @dataclass(frozen=True, slots=True)

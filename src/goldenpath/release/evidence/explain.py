@@ -175,6 +175,7 @@ def _content(candidate: Candidate, policy: Policy) -> Iterator[str]:
                 yield _says("repository", policy.repository)
             if policy.builder is not None:
                 yield _says("id", policy.builder)
+            yield from (_says(name, str(text)) for name, text in policy.job.record().items())
         case kind if kind == SBOM:
             [digest, *_] = candidate.subjects
             yield f"""says '"hashes":[{{"alg":"SHA-256","content":"{digest}"}}]'"""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
+from goldenpath.release.attest.contents import JOB
+from goldenpath.release.attest.policy import NO_JOB, JobIdentity
 from goldenpath.release.attest.statement import BUILD_TYPE, member
 from goldenpath.release.evidence.contributions import Contributions, contributions_record
 from goldenpath.train.training_run import Dataset, TrainingRun
@@ -49,12 +51,13 @@ def provenance(
     builder: str,
     documents: Mapping[str, Digest],
     contributions: Contributions | None = None,
+    job: JobIdentity = NO_JOB,
 ) -> Mapping[str, JsonValue]:
     """Return the predicate; `documents` are the packed texts of people, by path.
 
-    Without `contributions` it records only who signed the commit itself.
+    Without `contributions` it records only who signed the commit itself. `job` is the CI job that
+    built it, as its verified token says.
     """
-    written = None if contributions is None else contributions_record(contributions)
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -65,29 +68,7 @@ def provenance(
                 "parameters": dict(run.parameters),
                 "seed": run.seed,
             },
-            "internalParameters": {
-                "python": run.environment.python,
-                "uv": run.environment.uv,
-                "platform": run.environment.platform,
-                "cpu": run.environment.cpu,
-                "cpuFeatures": " ".join(run.environment.cpu_features),
-                "blas": run.environment.blas,
-                "frame": dict(run.environment.frame),
-                "locale": run.environment.locale,
-                "threads": run.threads,
-                "dirty": run.source.dirty,
-                "author": run.source.author,
-                "signer": run.source.signer,
-                **({"signatureUnchecked": run.source.unchecked} if run.source.unchecked else {}),
-                # A run that recorded nothing of them says nothing: unknown is not "none".
-                **({} if run.confinement is None else {"confinement": list(run.confinement)}),
-                **({} if run.network is None else {"network": run.network}),
-                **({} if run.indexes is None else {"indexes": list(run.indexes)}),
-                **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
-                **({} if run.limits is None else {"limits": dict(run.limits)}),
-                **({} if written is None else {"contributions": written}),
-                **({"training": DECLARED} if run.given else {}),
-            },
+            "internalParameters": _internal(run, contributions, job),
             "resolvedDependencies": [*_materials(run), *_given(run), *_texts(documents)],
         },
         "runDetails": {
@@ -126,6 +107,37 @@ def read_provenance(predicate: Mapping[str, JsonValue]) -> Origin:
         internal=internal if isinstance(internal, dict) else {},
         materials=_read_materials(member(definition, "resolvedDependencies")),
     )
+
+
+def _internal(
+    run: TrainingRun, contributions: Contributions | None, job: JobIdentity
+) -> dict[str, JsonValue]:
+    """Return what the build itself knows and nobody chose."""
+    written = None if contributions is None else contributions_record(contributions)
+    return {
+        "python": run.environment.python,
+        "uv": run.environment.uv,
+        "platform": run.environment.platform,
+        "cpu": run.environment.cpu,
+        "cpuFeatures": " ".join(run.environment.cpu_features),
+        "blas": run.environment.blas,
+        "frame": dict(run.environment.frame),
+        "locale": run.environment.locale,
+        "threads": run.threads,
+        "dirty": run.source.dirty,
+        "author": run.source.author,
+        "signer": run.source.signer,
+        **({"signatureUnchecked": run.source.unchecked} if run.source.unchecked else {}),
+        # A run that recorded nothing of them says nothing: unknown is not "none".
+        **({} if run.confinement is None else {"confinement": list(run.confinement)}),
+        **({} if run.network is None else {"network": run.network}),
+        **({} if run.indexes is None else {"indexes": list(run.indexes)}),
+        **({} if run.file_hosts is None else {"fileHosts": list(run.file_hosts)}),
+        **({} if run.limits is None else {"limits": dict(run.limits)}),
+        **({} if written is None else {"contributions": written}),
+        **({"training": DECLARED} if run.given else {}),
+        **({} if job == NO_JOB else {JOB[-1]: job.record()}),
+    }
 
 
 def _materials(run: TrainingRun) -> Sequence[JsonValue]:

@@ -15,7 +15,13 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.parsers.typed import typed
 from goldenpath.project.spec import Contract
-from goldenpath.release.attest.policy import SignedStatement, Verified, newest_of
+from goldenpath.release.attest.policy import (
+    NO_JOB,
+    JobIdentity,
+    SignedStatement,
+    Verified,
+    newest_of,
+)
 from goldenpath.release.attest.statement import (
     DATASET,
     METRICS,
@@ -63,6 +69,7 @@ def statements(
     documents: Mapping[str, Digest] | None = None,
     system: Sequence[SystemPackage] = (),
     contributions: Contributions | None = None,
+    job: JobIdentity = NO_JOB,
 ) -> tuple[Statement, ...]:
     """Return all statements of a build; the first of `subjects` is the image manifest.
 
@@ -73,7 +80,9 @@ def statements(
     texts = documents or {}
     bill = sbom(run, subjects, version=version, contract=contract, system=system, documents=texts)
     predicates: dict[str, Mapping[str, JsonValue]] = {
-        PROVENANCE: provenance(run, builder=builder, documents=texts, contributions=contributions),
+        PROVENANCE: provenance(
+            run, builder=builder, documents=texts, contributions=contributions, job=job
+        ),
         SBOM: bill,
         DATASET: {"datasets": _plain(run.datasets)},
         METRICS: _evaluation(run),

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from goldenpath.canonical import JsonValue
 from goldenpath.promote.manifests.object_names import namespace_of
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.release.attest.contents import JOB
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.signatures.p256 import to_pem
 from goldenpath.release.attest.statement import PROVENANCE, SBOM, SIGNED, admitted_type
 
 NAMES = {"sign": SIGNED, "slsa": PROVENANCE, "sbom": SBOM}
 """Predicate types that the policies ask for, by the name used in the policies."""
+JOB_RULE = "job-"
+"""How the names of the rules begin that ask about the token of a CI job."""
 _PLACES = {
     # The release of a service; the policies in `policies/builtin` let in no other place for it.
     "services": "[object.spec.?predictor.?model.?storageUri.orValue('')]",
@@ -162,6 +165,13 @@ def _built(platform: Platform) -> Iterator[ImageRule]:
                 f"the provenance of the model names another {path.rpartition('.')[2]}",
                 f"images.models.map(i, {attested} == {json.dumps(value)}).all(e, e)",
             )
+    for name, text in demands.job.record().items():
+        attested = f"extractPayload(i, attestations.slsa).predicate.{'.'.join(JOB)}.?{name}"
+        yield ImageRule(
+            f"{JOB_RULE}{name}",
+            f"the provenance of the model names another {name} of its CI job",
+            f"images.models.map(i, {attested}.orValue('') == {json.dumps(text)}).all(e, e)",
+        )
 
 
 def _admitted(attestors: str) -> Iterator[ImageRule]:
