@@ -386,3 +386,15 @@ def test_a_folder_above_the_project_is_compared_too(project: Path) -> None:
 
     with pytest.raises((VerificationError, Unavailable), match=r"damaged|hash mismatch"):
         _changes(project / "models" / "two")
+
+
+def test_a_linked_worktree_is_a_work_tree_like_any_other(project: Path, tmp_path: Path) -> None:
+    beside = tmp_path / "beside"
+    git(project, "worktree", "add", "--quiet", "-b", "other", str(beside))
+    assert (beside / ".git").is_file()
+
+    assert _changes(beside) == ()
+    assert _export(beside, tmp_path / "target") == COMMITTED
+    (beside / "src" / "model" / "train.py").write_text("changed = True\n")
+    assert [change for change in _changes(beside) if "train.py" in change]
+    assert _changes(project) == (), "the other work tree is as it was"
