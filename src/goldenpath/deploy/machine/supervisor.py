@@ -15,7 +15,8 @@ from goldenpath.files import publish, take_lock
 from goldenpath.parsers.typed import read_typed
 from goldenpath.processes.tool import start_in_background
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
+"""More than twice as long as one server may take, since releases are verified before it starts."""
 STOP_SECONDS = 60.0
 _NAP = 0.05
 
@@ -110,7 +111,27 @@ def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, 
         if status is not None and status.process == started.pid and status.is_settled:
             return status
         time.sleep(_NAP)
-    raise Unavailable("goldenpath up did not settle in time", hint="look at goldenpath status")
+    raise Unavailable(
+        f"goldenpath up runs, but not all was ready after {START_SECONDS:g} s: {_waited_for(run)}",
+        hint="goldenpath status says when it is; it goes on by itself",
+    )
+
+
+def _waited_for(run: Path) -> str:
+    """Return what was still in progress, and why."""
+    status = read_status(run / "status.json")
+    if status is None:
+        return "it published no status"
+    waiting = [
+        f"{each.name}: {condition.message}"
+        for each in status.deployments
+        for condition in each.conditions
+        if condition.holds and condition.type == "Reconciling"
+    ]
+    waiting += [
+        each.message for each in status.conditions if each.holds and each.type == "Reconciling"
+    ]
+    return "; ".join(waiting) or "the gateway has no address yet"
 
 
 def stop_supervisor(run: Path) -> bool:
