@@ -31,6 +31,7 @@ MODULES = (
     "inventory",
     "cluster_files",
     "serving",
+    "scoring",
     "content",
     "record",
     "soak",

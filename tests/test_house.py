@@ -86,7 +86,7 @@ WHOLE_FILES: Mapping[str, str] = {
     "serve/model/model_files.py": "parts our files from the model's in a folder of its own",
     "serve/record/spool.py": "a buffer and its file change their names together",
     "serve/record/spool_buffer.py": "a buffer is renamed while it is mapped",
-    "serve/table/batch_scoring.py": "streams a result that is larger than memory",
+    "serve/table/result_folder.py": "streams a result that is larger than memory",
     "train/data/data_cache.py": "moves fetched data to its place once its digest is right",
     "train/environment/wheels.py": "streams a wheel that is too large for memory",
 }

@@ -209,13 +209,15 @@ import sys
 import goldenpath.cli.judge, goldenpath.compose.canary_judge, goldenpath.compose.platform_changes
 import goldenpath.canary.sources.joined_source, goldenpath.canary.sources.log_source
 import goldenpath.observe.log.decrypted_inputs, goldenpath.parsers.yaml_builder
+import goldenpath.cli.score, goldenpath.compose.callers.model_callers, uvloop
+import goldenpath.serve.table.result_bucket
 files = [getattr(each, "__file__", None) or "" for each in sys.modules.values()]
 after = [file.split("site-packages/")[1] for file in files if "site-packages/" in file]
 print(*{name.split("/")[0] for name in after})
 """
 
 
-def test_the_image_of_the_jobs_has_every_package_that_the_judge_imports() -> None:
+def test_the_image_of_the_jobs_has_every_package_that_judge_and_score_import() -> None:
     done = subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, check=True)
     found = {name.partition(".")[0].lower() for name in done.stdout.decode().split()}
 

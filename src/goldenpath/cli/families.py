@@ -58,6 +58,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "down": "Stop what runs on this machine.",
         "send": "Send rows of a table to a model and show the answers.",
         "score": "Score a table of any size by the model of a stage.",
+        "score-job": "Declare a job of the cluster that scores a table.",
         "demo": "Run the whole path with a real credit model.",
     },
     "Look": {

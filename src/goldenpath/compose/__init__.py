@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.clusters.cluster_admission import admit_declared as admit_declared
     from goldenpath.compose.clusters.cluster_examination import cluster_status as cluster_status
     from goldenpath.compose.clusters.cluster_examination import examined as examined
+    from goldenpath.compose.clusters.declared_scoring import declare_score_job as declare_score_job
     from goldenpath.compose.clusters.policy_trial import tried_policies as tried_policies
     from goldenpath.compose.containers.copied_logs import anchor_copied_log as anchor_copied_log
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
@@ -183,6 +184,7 @@ _PARTS = {
     "canary_judge": ("canaries", "judged"),
     "clusters.cluster_admission": ("admit_declared",),
     "clusters.cluster_examination": ("cluster_status", "examined"),
+    "clusters.declared_scoring": ("declare_score_job",),
     "clusters.policy_trial": ("tried_policies",),
     "supervision": ("Listening", "serve", "detach", "canary_verdicts"),
     "up_client": ("await_status", "is_up", "silence", "status", "stop", "wake"),

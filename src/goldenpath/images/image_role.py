@@ -52,9 +52,9 @@ INITIALIZER = ImageRole(
 )
 JOBS = ImageRole(
     "jobs",
-    "goldenpath jobs of a stage: the judge and the witness",
+    "goldenpath jobs of a stage: judge, witness and scoring",
     "",
-    (*_FETCHING, "backports-zstd", "pyarrow", "pyyaml", *_TELEMETRY),
+    (*_FETCHING, "backports-zstd", "pyarrow", "pyyaml", "uvloop", *_TELEMETRY),
     needs_tools=True,
 )
 ROLES: Mapping[str, ImageRole] = {role.name: role for role in (SERVER, INITIALIZER, JOBS)}

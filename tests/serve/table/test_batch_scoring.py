@@ -92,7 +92,7 @@ def test_every_row_gets_its_answer_in_the_order_of_the_table(
     np.testing.assert_allclose(table["score"].to_numpy(), np.arange(ROWS) / 100, atol=1e-6)
     assert result.outcomes == {"accept": 50, "decline": 50}
     assert table["prediction"].to_pylist()[:2] == ["id-0", "id-1"]
-    assert not wish.out.with_name("out.parquet.parts").exists()
+    assert not Path(wish.out).with_name("out.parquet.parts").exists()
 
 
 def test_a_killed_run_goes_on_after_the_last_part_that_was_written(
@@ -101,7 +101,7 @@ def test_a_killed_run_goes_on_after_the_last_part_that_was_written(
     server.dies_after = 50
     with pytest.raises(KeyboardInterrupt):
         scored(server, wish)
-    assert not wish.out.exists()
+    assert not Path(wish.out).exists()
     asked, server.asked, server.dies_after = server.asked, [], 10**9
 
     result = scored(server, wish)
@@ -154,7 +154,7 @@ def test_a_busy_server_is_asked_again_and_a_lost_one_ends_the_run(
 ) -> None:
     server.busy = 3
     assert scored(server, wish).rows == ROWS
-    wish.out.unlink()
+    Path(wish.out).unlink()
     server.busy = 10**9
 
     with pytest.raises(Unavailable, match="does not answer"):
@@ -165,7 +165,7 @@ def test_a_busy_server_is_asked_again_and_a_lost_one_ends_the_run(
 def test_the_result_has_the_format_of_its_name(
     ending: str, server: Server, wish: ScoreOptions
 ) -> None:
-    out = wish.out.with_suffix(f".{ending}")
+    out = Path(wish.out).with_suffix(f".{ending}")
 
     scored(server, replace(wish, out=out))
 
@@ -183,4 +183,4 @@ def test_a_result_that_is_there_or_has_another_ending_is_refused(
     with pytest.raises(InvalidInput, match="exists already"):
         scored(server, wish)
     with pytest.raises(InvalidInput, match=r"expected one of \.parquet"):
-        scored(server, replace(wish, out=wish.out.with_suffix(".xlsx")))
+        scored(server, replace(wish, out=Path(wish.out).with_suffix(".xlsx")))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from goldenpath.backoff import pause_after
-from goldenpath.errors import Unavailable
+from goldenpath.errors import Unavailable, VerificationError
 from goldenpath.http.client import Call, TimedReply
 from goldenpath.instruments import HEADER_PREDICTION, HEADER_RELEASE, HEADER_SLOT
 from goldenpath.project.spec import Contract
@@ -42,6 +42,8 @@ class Asking:
     """Columns of the table that stand beside the answers."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels for every record."""
+    release: str = ""
+    """The digest that has to answer; empty for any."""
 
 
 class _Head(msgspec.Struct):
@@ -97,7 +99,12 @@ class AskedRows:
             batches = [
                 places[at : at + self._batch_rows] for at in range(0, len(places), self._batch_rows)
             ]
-            self._fill(batches, lambda part: self._call(rows, part, subjects, asking), answered)
+            self._fill(
+                batches,
+                lambda part: self._call(rows, part, subjects, asking),
+                answered,
+                asking.release,
+            )
         return self._table(table, asking.keep, first, answered)
 
     def _fill(
@@ -105,6 +112,7 @@ class AskedRows:
         waiting: list[NDArray[np.int64]],
         call: Callable[[NDArray[np.int64]], Call],
         answered: _Answered,
+        release: str,
     ) -> None:
         """Ask until each batch of places is answered or refused."""
         failures = 0
@@ -119,7 +127,7 @@ class AskedRows:
                 elif reply.status in ABOUT_ROWS and self._is_to_split(part, answered):
                     again += [part[: len(part) // 2], part[len(part) // 2 :]]
                 else:
-                    self._take(part, reply, answered)
+                    self._take(part, reply, answered, release)
             failures = failures + 1 if is_busy else 0
             if failures == MOST_ATTEMPTS:
                 raise Unavailable(
@@ -147,7 +155,15 @@ class AskedRows:
         # Rows that were refused before they were sent need no search for the one at fault.
         return len(part) > 1 and answered.refused[int(part[0])] is None
 
-    def _take(self, part: NDArray[np.int64], reply: TimedReply, answered: _Answered) -> None:
+    def _take(
+        self, part: NDArray[np.int64], reply: TimedReply, answered: _Answered, release: str
+    ) -> None:
+        answering = reply.headers.get(HEADER_RELEASE, "")
+        if release and reply.status == 200 and answering != release:
+            raise VerificationError(
+                f"another release answered: expected {release}, got {answering or 'no name'}",
+                hint="goldenpath status says which releases have traffic",
+            )
         prediction = reply.headers.get(HEADER_PREDICTION, "")
         for place, row in enumerate(part.tolist()):
             if prediction:

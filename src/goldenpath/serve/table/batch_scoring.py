@@ -1,55 +1,62 @@
-"""Scores a table of any size by a served model, part by part, and writes the answers as a table.
+"""Scores data of any size by a served model, part by part, and writes the answers as a table.
 
 The model server answers, so contract, policy, records, drift and trace are those of every caller.
 A part is written whole before the next one is asked for. After a crash the same command goes on
 with the first missing part; what was asked and not written is asked, and recorded, again.
 """
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from goldenpath.errors import InvalidInput
-from goldenpath.files import take_lock, write_whole
-from goldenpath.project.data_digest import digest_file
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.serve.table.asked_rows import BATCH_ROWS, Ask, AskedRows, Asking
+from goldenpath.serve.table.result_folder import ResultFolder
+from goldenpath.serve.table.result_place import FORMATS, ResultPlace, table_writer
+from goldenpath.serve.table.scored_data import DataFile, data_files
+from goldenpath.settings import ObjectStore
 from goldenpath.train.data.table_file import batches
 
 PART_ROWS = 20_000
 """Rows that are in memory at a time, and that a crash may cost."""
-FORMATS = (".parquet", ".arrow", ".csv")
+_JOB = "job.json"
+_DONE = ".done"
+"""The ending of the part that says that a file is done, and how many rows it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreOptions:
     """Options of scoring a table."""
 
-    data: Path
-    out: Path
+    data: Path | str
+    """A file or a folder, or its URL."""
+    out: Path | str
+    """A file, or the address of an object in a bucket."""
     keep: tuple[str, ...] = ()
     """Columns of the data that stand beside the answers."""
     subject: str = ""
     """Column with the person whom a row is about."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels for every record: process, channel."""
+    release: str = ""
+    """The digest that has to give every answer; empty for whichever has the traffic."""
     part_rows: int = PART_ROWS
     batch_rows: int = BATCH_ROWS
+    bucket: ObjectStore = field(default_factory=ObjectStore)
+    """How buckets are reached."""
 
     @property
     def asking(self) -> Asking:
         """What stands beside the rows in requests and answers."""
-        return Asking(self.subject, self.keep, self.labels)
+        return Asking(self.subject, self.keep, self.labels, self.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,9 @@ class _Job(msgspec.Struct, frozen=True):
     """What one result is made of. A result of another job is never continued."""
 
     model: str
-    data: str
+    release: str
+    data: list[str]
+    """Name and identity of each file."""
     columns: list[str]
     part_rows: int
 
@@ -86,56 +95,106 @@ def score_table(
     report: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Scored:
-    """Score the rows of a file and write `wish.out`; `name` is `STAGE/MODEL`.
+    """Score the rows of `wish.data` and write `wish.out`; `name` is `STAGE/MODEL`.
 
     Raises `InvalidInput` if the result is there already or belongs to another job, and
     `Unavailable` if the model stops answering: then the same call goes on where it ended.
     """
-    _refuse_result(wish.out)
+    place = _place(wish)
     began = time.monotonic()
-    parts = wish.out.with_name(f"{wish.out.name}.parts")
-    parts.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        lock = stack.enter_context((parts / "lock").open("a"))
-        if not take_lock(lock, wait=False):
-            raise InvalidInput(f"another process writes {wish.out}", hint="wait for its end")
-        resumed = _begin(parts, _job(name, contract, wish))
+    files = data_files(str(wish.data), wish.bucket)
+    with place.held():
+        resumed = _begin(place, _job(name, contract, wish, files))
         if resumed:
-            report(f"going on after {resumed * wish.part_rows} rows")
+            report(f"going on after {resumed} rows")
         asked = AskedRows(contract, ask, sleep, wish.batch_rows)
-        for number, table in enumerate(_tables(wish, _columns(contract, wish))):
-            if number < resumed:
-                continue
-            answers = asked.answers(table, wish.asking, number * wish.part_rows)
-            sink = pa.BufferOutputStream()
-            pq.write_table(answers, sink, compression="zstd")
-            write_whole(_part(parts, number), sink.getvalue().to_pybytes())
-            report(f"{number * wish.part_rows + answers.num_rows} rows")
-        summary = _merge(parts, wish.out)
-    shutil.rmtree(parts, ignore_errors=True)
+        scoring = _Scoring(place, asked, wish, _columns(contract, wish), report)
+        first = 0
+        for number, file in enumerate(files):
+            first = scoring.score(number, file, first)
+        summary = _merge(place, wish.out)
+        place.clear()
     rows, refused, releases, outcomes = summary
     return Scored(
         rows=rows,
         refused=refused,
-        resumed=min(resumed * wish.part_rows, rows),
+        resumed=resumed,
         seconds=round(time.monotonic() - began, 3),
         releases=dict(releases),
         outcomes=dict(outcomes),
     )
 
 
-def _refuse_result(out: Path) -> None:
-    if out.suffix not in FORMATS:
-        raise InvalidInput(
-            f"{out} has the ending {out.suffix!r}: expected one of {', '.join(FORMATS)}"
-        )
-    if out.exists():
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """One run over the files of the data."""
+
+    place: ResultPlace
+    asked: AskedRows
+    wish: ScoreOptions
+    columns: Sequence[str]
+    report: Callable[[str], None]
+
+    def score(self, number: int, file: DataFile, first: int) -> int:
+        """Score a file whose first row has the number `first`; return the number after its last."""
+        marker, names = f"{number:08}{_DONE}", set(self.place.names())
+        if marker in names:
+            return first + int(self.place.read(marker))
+        row = first
+        with file.here() as path:
+            for part, table in enumerate(self._tables(path)):
+                name = f"{number:08}-{part:08}.parquet"
+                if name not in names:
+                    answers = self.asked.answers(table, self.wish.asking, row)
+                    sink = pa.BufferOutputStream()
+                    pq.write_table(answers, sink, compression="zstd")
+                    self.place.write(name, sink.getvalue().to_pybytes())
+                    self.report(f"{row + table.num_rows} rows")
+                row += table.num_rows
+        self.place.write(marker, str(row - first).encode())
+        return row
+
+    def _tables(self, path: Path) -> Iterator[pa.Table]:
+        """Yield the rows as tables of as many rows; only the last one has fewer."""
+        size = self.wish.part_rows
+        waiting: list[pa.RecordBatch] = []
+        count = 0
+        for batch in batches(path, size, self.columns):
+            waiting.append(batch)
+            count += batch.num_rows
+            while count >= size:
+                table = _joined(waiting)
+                yield table.slice(0, size)
+                rest = table.slice(size)
+                waiting, count = rest.to_batches(), rest.num_rows
+        if count:
+            yield _joined(waiting)
+
+
+def _place(wish: ScoreOptions) -> ResultPlace:
+    """Return where the result goes. Raises `InvalidInput` for a name that cannot be, or is."""
+    out = str(wish.out)
+    suffix = PurePosixPath(out).suffix
+    if suffix not in FORMATS:
+        raise InvalidInput(f"{out} has the ending {suffix!r}: expected one of {', '.join(FORMATS)}")
+    place: ResultPlace
+    if out.startswith("s3://"):
+        # Object stores are slow to import, and most results are files.
+        from goldenpath.serve.table.result_bucket import ResultBucket
+
+        place = ResultBucket(out, wish.bucket)
+    elif "://" in out:
+        raise InvalidInput(f"{out} is no place for a result: expected a path, or s3://BUCKET/KEY")
+    else:
+        place = ResultFolder(Path(out))
+    if place.is_there():
         raise InvalidInput(f"{out} exists already", hint="name another file, or remove it")
+    return place
 
 
-def _job(name: str, contract: Contract, wish: ScoreOptions) -> _Job:
-    digest = digest_file(wish.data).text
-    return _Job(name, digest, _columns(contract, wish), wish.part_rows)
+def _job(name: str, contract: Contract, wish: ScoreOptions, files: Sequence[DataFile]) -> _Job:
+    data = [f"{file.name}: {file.identity}" for file in files]
+    return _Job(name, wish.release, data, _columns(contract, wish), wish.part_rows)
 
 
 def _columns(contract: Contract, wish: ScoreOptions) -> list[str]:
@@ -144,42 +203,25 @@ def _columns(contract: Contract, wish: ScoreOptions) -> list[str]:
     return list(dict.fromkeys([*names, *more]))
 
 
-def _begin(parts: Path, job: _Job) -> int:
-    """Return how many parts of this job are there. Raises `InvalidInput` for another job."""
-    file = parts / "job.json"
-    content = msgspec.json.encode(job)
-    if not file.exists():
-        write_whole(file, content)
-    elif file.read_bytes() != content:
+def _begin(place: ResultPlace, job: _Job) -> int:
+    """Return how many rows of this job are there. Raises `InvalidInput` for another job."""
+    content, names = msgspec.json.encode(job), place.names()
+    if _JOB not in names:
+        place.write(_JOB, content)
+    elif place.read(_JOB) != content:
         raise InvalidInput(
-            f"{parts} has parts of another job: other data, columns or model",
-            hint=f"remove {parts}, or name another result",
+            "there are parts of another job: other data, columns or model",
+            hint="remove them (they end with .parts), or name another result",
         )
-    number = 0
-    while _part(parts, number).exists():
-        number += 1
-    return number
+    return sum(_part(place, name).num_rows for name in _answers(names))
 
 
-def _part(parts: Path, number: int) -> Path:
-    return parts / f"{number:08}.parquet"
+def _answers(names: Sequence[str]) -> list[str]:
+    return [name for name in names if name.endswith(".parquet")]
 
 
-def _tables(wish: ScoreOptions, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the rows as tables of as many rows; only the last one has fewer."""
-    size = wish.part_rows
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches(wish.data, size, columns):
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= size:
-            table = _joined(waiting)
-            yield table.slice(0, size)
-            rest = table.slice(size)
-            waiting, count = rest.to_batches(), rest.num_rows
-    if count:
-        yield _joined(waiting)
+def _part(place: ResultPlace, name: str) -> pa.Table:
+    return pq.read_table(pa.BufferReader(place.read(name)))
 
 
 def _joined(parts: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -187,43 +229,27 @@ def _joined(parts: Sequence[pa.RecordBatch]) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _merge(parts: Path, out: Path) -> tuple[int, int, Counter[str], Counter[str]]:
-    """Write the result from its parts under another name, rename it, and count its rows."""
+def _merge(place: ResultPlace, out: Path | str) -> tuple[int, int, Counter[str], Counter[str]]:
+    """Write the result from its parts, and count its rows."""
     rows, refused, releases, outcomes = 0, 0, Counter[str](), Counter[str]()
-    files = sorted(parts.glob("*.parquet"))
-    if not files:
+    names = _answers(place.names())
+    if not names:
         raise InvalidInput("the data have no rows: expected a table with rows")
     # A column of a part may hold nothing, so its type follows from all parts.
     schema = pa.unify_schemas(
-        [pq.read_schema(file) for file in files], promote_options="permissive"
+        [_part(place, name).schema for name in names], promote_options="permissive"
     )
-    partial = out.with_name(f".{out.name}.partial")
-    with ExitStack() as stack:
-        write = _writer(partial, out.suffix, schema, stack)
-        for file in files:
-            table = pq.read_table(file).cast(schema)
+    with place.whole() as sink, table_writer(sink, PurePosixPath(out).suffix, schema) as write:
+        for name in names:
+            table = _part(place, name).cast(schema)
             write(table)
             rows += table.num_rows
             refused += table.num_rows - table["refused"].null_count
             releases.update(_counted(table, "release"))
-            name = next((each for each in ("outcome", "class") if each in table.column_names), "")
-            outcomes.update(_counted(table, name) if name else {})
-    partial.replace(out)
+            kind = next((each for each in ("outcome", "class") if each in table.column_names), "")
+            outcomes.update(_counted(table, kind) if kind else {})
     return rows, refused, releases, outcomes
 
 
 def _counted(table: pa.Table, name: str) -> Mapping[str, int]:
     return Counter(str(value) for value in table[name].drop_null().to_pylist())
-
-
-def _writer(
-    path: Path, suffix: str, schema: pa.Schema, stack: ExitStack
-) -> Callable[[pa.Table], None]:
-    if suffix == ".csv":
-        csv = stack.enter_context(pyarrow.csv.CSVWriter(path, schema))
-        return lambda table: csv.write_table(table)
-    if suffix == ".arrow":
-        file = stack.enter_context(pa.ipc.new_file(str(path), schema))
-        return lambda table: file.write_table(table)
-    parquet = stack.enter_context(pq.ParquetWriter(path, schema, compression="zstd"))
-    return lambda table: parquet.write_table(table)

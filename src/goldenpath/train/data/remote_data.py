@@ -3,7 +3,7 @@
 Both are reduced to the same interface: the files at the URL, their sizes, and their bytes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,8 @@ class RemoteFile:
     size: int
     """Bytes."""
     read: Callable[[], Iterable[bytes]]
+    version: str = ""
+    """What the store says about the version of its content; empty if it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def _in_bucket(url: str, settings: ObjectStore) -> RemoteLocation:
             relative_name(entry.path, path, url) if is_folder else name,
             entry.size,
             _stream(partial(system.open_input_stream, entry.path)),
+            str(entry.mtime_ns or ""),
         )
         for entry in below
         if entry.type == FileType.File
@@ -123,10 +126,17 @@ def _by_fsspec(url: str) -> RemoteLocation:
             relative_name(address, path, url) if is_folder else name,
             int(info.get("size") or 0),
             _stream(partial(system.open, address, "rb")),
+            _version(info),
         )
         for address, info in sorted(below.items())
     )
     return RemoteLocation(name, files, is_folder)
+
+
+def _version(info: Mapping[str, object]) -> str:
+    """Return what fsspec knows of the version of a file; each store has its own name for it."""
+    names = ("ETag", "etag", "LastModified", "last_modified", "mtime")
+    return next((str(info[name]) for name in names if info.get(name)), "")
 
 
 def _stream(

@@ -101,7 +101,7 @@ def test_git_holds_no_secret_only_its_name() -> None:
     kinds = [value["kind"] for _, value in documents(FILES)]
 
     assert "Secret" not in kinds
-    assert kinds.count("ExternalSecret") == 5
+    assert kinds.count("ExternalSecret") == 6
 
 
 def test_argo_cd_applies_of_a_deployment_what_the_reader_reads() -> None:
@@ -151,7 +151,7 @@ def test_a_new_stage_gets_its_namespace_and_nothing_else_changes() -> None:
         "cluster/stages/kustomization.yaml", "cluster/stages/sandbox/kustomization.yaml",
         "cluster/parts/secrets/kustomization.yaml",
         "cluster/parts/secrets/stages/sandbox/kustomization.yaml",
-        "cluster/parts/monitoring/monitors.yaml",
+        "cluster/parts/monitoring/monitors.yaml", "cluster/scores/sandbox/account.yaml",
     }  # fmt: skip
     assert added.kept == ("cluster/stage/quota.yaml",)
 
