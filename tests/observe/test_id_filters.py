@@ -14,7 +14,7 @@ class Files:
     def __init__(self, folder: Path, count: int) -> None:
         self.folder, self.reads = folder / "files", 0
         self.folder.mkdir(parents=True)
-        self.filters = IdFilters(folder / "filters.db", self.folder)
+        self.filters = IdFilters[Path](folder / "filters.db", lambda path: path.name)
         self.ids = {}
         for number in range(count):
             path = self.folder / f"{number:04}"

@@ -4,6 +4,7 @@ import click
 
 from goldenpath.cli.log_anchor import anchor
 from goldenpath.cli.log_check import check
+from goldenpath.cli.log_compact import compact_log
 from goldenpath.cli.log_erase import erase
 from goldenpath.cli.log_expire import expire
 from goldenpath.cli.log_hold import hold
@@ -12,6 +13,8 @@ from goldenpath.cli.log_retention import retention
 from goldenpath.cli.log_show import show_records
 
 
-@click.group(commands=[anchor, check, show_records, erase, expire, hold, lift, retention])
+@click.group(
+    commands=[anchor, check, show_records, compact_log, erase, expire, hold, lift, retention]
+)
 def verb() -> None:
-    """Check, show, anchor, hold, erase or expire predictions in the log."""
+    """Check, show, anchor, compact, hold, erase or expire predictions in the log."""

@@ -11,7 +11,7 @@ from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.parameters import in_utc
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.observe.log.log_reader import Record, records
-from goldenpath.observe.log.segment import checkpoints
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 
 
 @click.command("show")
@@ -30,7 +30,7 @@ def show_records(
     newest = records(home, stage=stage or "*", model=model or "*", since=begin)
     page = list(islice(newest, limit))
     if not page:  # only then, because it reads git, which the log does not need
-        recorded = {(path.parts[-3], path.parts[-2]) for path in checkpoints(home.predictions)}
+        recorded = {(each.stage, each.model) for each in stored_segments(home.predictions)}
         compose.require_known(home, stage, model, recorded)
     headings = ("time", "prediction", "deployment", "answer")
     show(page, table(headings, list(map(_row, page))) or "no records", output)

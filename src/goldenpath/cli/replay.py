@@ -47,9 +47,9 @@ def verb(
     if (prediction_id is None) == (sample is None) or (sign and sample is None):
         raise InvalidInput("expected a PREDICTION_ID, or --sample N, which --sign goes with")
     if prediction_id is not None:
-        path, place = locate_prediction(home, prediction_id)
-        drawn = Drawn("", 1, ((path, [place]),))
-        about: dict[str, JsonValue] = {"predictions": [prediction_id], "stage": path.parts[-3]}
+        segment, place = locate_prediction(home, prediction_id)
+        drawn = Drawn("", 1, ((segment, [place]),))
+        about: dict[str, JsonValue] = {"predictions": [prediction_id], "stage": segment.stage}
     else:
         seed = seed or compose.now().isoformat()
         drawn = draw(home, seed, sample or 1, stage=stage or "*", model=model or "*")

@@ -42,8 +42,8 @@ def verb(
             hint='say why, for the audit log: --reason "complaint of 3 March"',
         )
     if opens:
-        path, _ = locate_prediction(home, prediction_id)
-        about: dict[str, JsonValue] = {"predictions": [prediction_id], "stage": path.parts[-3]}
+        segment, _ = locate_prediction(home, prediction_id)
+        about: dict[str, JsonValue] = {"predictions": [prediction_id], "stage": segment.stage}
         compose.open_inputs_for(home, name, key, purpose="trace", reason=reason or "", what=about)
     prediction = find_prediction(home, prediction_id)
     if not opens:

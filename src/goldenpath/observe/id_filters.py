@@ -12,26 +12,28 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint32]
+File = TypeVar("File")
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS filter
     (name TEXT PRIMARY KEY, hashes BLOB NOT NULL, digest BLOB NOT NULL)"""
 
 
-class IdFilters:
-    """The hashes of the ids of the files below the folder `root`, kept in `file`."""
+class IdFilters(Generic[File]):
+    """The hashes of the ids of files, kept in `file` under the names that `name_of` returns."""
 
-    def __init__(self, file: Path, root: Path) -> None:
+    def __init__(self, file: Path, name_of: Callable[[File], str]) -> None:
         self._file = file
-        self._root = root
+        self._name_of = name_of
 
     def candidates(
-        self, paths: Sequence[Path], wanted: str, ids_of: Callable[[Path], Iterable[str]]
-    ) -> Generator[Path]:
+        self, files: Sequence[File], wanted: str, ids_of: Callable[[File], Iterable[str]]
+    ) -> Generator[File]:
         """Yield those of the files that may hold the id, in their order.
 
         `ids_of` reads the ids of a file that has no hashes yet. It is called as files are asked
@@ -41,14 +43,14 @@ class IdFilters:
         known, hits = self._known(target)
         new: dict[str, Hashes] = {}
         try:
-            for path in paths:
-                name = str(path.relative_to(self._root))
+            for file in files:
+                name = self._name_of(file)
                 if name not in known:
-                    new[name] = _hashes(ids_of(path))
+                    new[name] = _hashes(ids_of(file))
                 if name in hits or (name in new and target in new[name]):
-                    yield path
+                    yield file
         finally:
-            self._keep(new, known - {str(path.relative_to(self._root)) for path in paths})
+            self._keep(new, known - {self._name_of(file) for file in files})
 
     def _known(self, target: np.uint32) -> tuple[set[str], set[str]]:
         """Return the files with hashes, and those among them that have the hash."""

@@ -16,6 +16,7 @@ from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import Block, decisive
 from goldenpath.observe.log.retention import EVERY, end_what_is_old
 from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.log.segments.compaction import Compaction
 from goldenpath.observe.log.spool_tail import TURN_BYTES, SpoolBatch, Tail
 from goldenpath.observe.telemetry.telemetry import Telemetry
 from goldenpath.processes.observer_launch import NOTHING_ENDS, Keeping, ObserverLaunch
@@ -24,6 +25,8 @@ from goldenpath.serve.record.spool_format import SpoolHeader
 from goldenpath.times import ElapsedTime
 
 Emit = Callable[[Mapping[str, JsonValue]], None]
+_COMPACT_EVERY = 60.0
+"""Seconds between two looks for small segments."""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,9 @@ class Observer:
     _ended: tuple[Keeping, float] | None = None
     """The retention rules that were last applied, and when, in seconds that passed."""
     _elapsed: ElapsedTime = field(default_factory=ElapsedTime)
+    _compact_at: float = _COMPACT_EVERY
+    _left: str = ""
+    """Why small segments were last left as they are."""
 
     def round(self, now: datetime, *, finish: bool = False) -> bool:
         """Do one round of work, and return whether more is there to be done at once.
@@ -88,6 +94,8 @@ class Observer:
             self.emit(news)
         self._note_stuck(self._seal(now, finish=finish))
         self._end_what_is_old(now)
+        if not finish:
+            self._compact(now)
         self.telemetry.is_stuck = bool(self.stuck)
         try:
             self.telemetry.flush(self.monitor.verdicts, now, finish=finish)
@@ -135,6 +143,22 @@ class Observer:
                 self.emit(event)
         except (GoldenPathError, OSError) as error:
             self.emit({"event": "failed", "message": f"expired records were not deleted: {error}"})
+
+    def _compact(self, now: datetime) -> None:
+        """Pack small segments. A log that a pod writes is copied, and the copy is packed."""
+        seconds = self._elapsed.at(now)
+        if self.launch.source is not None or seconds < self._compact_at:
+            return
+        try:
+            done = self.log.compact()
+        except (GoldenPathError, OSError) as error:
+            done = Compaction((), (f"segments were not packed: {error}",))
+        if not done.packed:  # otherwise more may be due at once
+            self._compact_at = seconds + _COMPACT_EVERY
+        left = "; ".join(done.left)
+        if left and left != self._left:
+            self.emit({"event": "failed", "message": left[:500]})
+        self._left = left
 
     def _observe(self, batch: SpoolBatch, now: datetime) -> None:
         raised: list[DriftFinding] = []

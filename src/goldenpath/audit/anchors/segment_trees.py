@@ -11,7 +11,8 @@ from pathlib import Path
 from goldenpath.audit.anchors.anchor_record import AnchoredSegment
 from goldenpath.errors import GoldenPathError
 from goldenpath.merkle_tree import GrowingTree
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint
+from goldenpath.observe.log.segment import parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 
 CheckpointFiles = Mapping[str, Callable[[], bytes]]
 """What reads each checkpoint file, by a name that no other has."""
@@ -21,7 +22,7 @@ _Place = tuple[str, str, str]
 
 def checkpoint_files(predictions: Path) -> CheckpointFiles:
     """Return the checkpoint files of the prediction log in a folder."""
-    return {str(path): path.read_bytes for path in checkpoints(predictions)}
+    return {each.relative: each.checkpoint for each in stored_segments(predictions)}
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from goldenpath.errors import GoldenPathError, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_check import Anchor, LogReport, check_log
 from goldenpath.observe.log.log_reader import log_public_key
-from goldenpath.observe.log.segment import checkpoints
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _has_begun(
     home: Home, report: LogReport | None, faults: tuple[str, ...], until: datetime | None
 ) -> bool:
     """Whether the prediction log has a segment, or had one at `until` if nothing is wrong."""
-    if next(checkpoints(home.predictions), None) is None:
+    if next(stored_segments(home.predictions), None) is None:
         return False
     if until is None or faults or report is None:
         return True
@@ -169,7 +169,7 @@ def _predictions(
         report = check_log(home, known)
         key = log_public_key(home)
     except NotFound as error:
-        segment = next(checkpoints(home.predictions), None)
+        segment = next(stored_segments(home.predictions), None)
         if segment is None and not known and not held.log_keys:
             return None, ()
         what = segment.name if segment is not None else "what other records name"

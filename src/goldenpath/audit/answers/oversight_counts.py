@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +11,8 @@ import pyarrow as pa
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 
 _COLUMNS = ["t_start", "decisive", "oversight_mode", "oversight_by", "fallback_used"]
 
@@ -42,29 +41,32 @@ def oversight_between(home: Home, begin: datetime, end: datetime) -> OversightCo
         return OversightCounts(unknown=("there is no prediction log on this machine",))
     except VerificationError as error:
         return OversightCounts(unknown=(error.message,))
-    for path in checkpoints(home.predictions):
+    for segment in stored_segments(home.predictions):
         try:
-            unknown += _count(counts, path, public_key, (begin, end))
+            unknown += _count(counts, segment, public_key, (begin, end))
         except (InvalidInput, VerificationError) as error:
             unknown.append(f"a segment of the prediction log does not count: {error.message}")
     return OversightCounts(counts.by_mode, counts.fallback, tuple(unknown))
 
 
 def _count(
-    counts: OversightCounts, path: Path, public_key: bytes, period: tuple[datetime, datetime]
+    counts: OversightCounts,
+    segment: StoredSegment,
+    public_key: bytes,
+    period: tuple[datetime, datetime],
 ) -> Iterator[str]:
     """Add the answers of one segment; yield what it cannot say."""
-    claimed = parse_checkpoint(path.read_bytes(), public_key)
+    claimed = parse_checkpoint(segment.checkpoint(), public_key)
     name = (claimed.stage, claimed.model)
     if not claimed.first_time or datetime.fromisoformat(claimed.first_time) >= period[1]:
         return
     if datetime.fromisoformat(claimed.last_time) < period[0]:
         return
-    if is_expired(path):
+    if segment.is_expired():
         yield f"{claimed.rows} answers of {'/'.join(name)} have expired: only their number is kept"
         return
-    verified(path, public_key)
-    table = read_columns(table_of(path), _COLUMNS)
+    verified(segment, public_key)
+    table = read_columns(segment, _COLUMNS)
     times = table["t_start"].to_numpy()
     first, last = (np.datetime64(each.astimezone(UTC).replace(tzinfo=None), "ns")
                    for each in period)  # fmt: skip

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +14,9 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired, read_expired
-from goldenpath.observe.log.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.retention import read_expired
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 
 HALF = timedelta(seconds=30)
 """Half of the window around a moment in which answers are counted."""
@@ -56,9 +56,9 @@ def sealed_by(home: Home, until: datetime) -> Iterator[Checkpoint]:
 
 
 def _signed(home: Home, public_key: bytes) -> Iterator[Checkpoint]:
-    for path in checkpoints(home.predictions):
+    for segment in stored_segments(home.predictions):
         with suppress(InvalidInput, VerificationError):
-            yield parse_checkpoint(path.read_bytes(), public_key)
+            yield parse_checkpoint(segment.checkpoint(), public_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +93,21 @@ def answers_between(home: Home, begin: datetime, end: datetime) -> Minute | None
     except (NotFound, VerificationError):  # `check_logs` says which
         return None
     minute = Minute({}, {})
-    for path in checkpoints(home.predictions):
+    for segment in stored_segments(home.predictions):
         with suppress(InvalidInput, VerificationError):
-            claimed = parse_checkpoint(path.read_bytes(), public_key)
+            claimed = parse_checkpoint(segment.checkpoint(), public_key)
             if _overlaps(claimed, begin, end):
-                _count(minute, path, public_key, (begin, end))
+                _count(minute, segment, public_key, (begin, end))
     return minute
 
 
 def _count(
-    minute: Minute, path: Path, public_key: bytes, period: tuple[datetime, datetime]
+    minute: Minute, segment: StoredSegment, public_key: bytes, period: tuple[datetime, datetime]
 ) -> None:
     """Add the records of one segment. Raises `VerificationError` if it fails verification."""
-    if is_expired(path):
+    if segment.is_expired():
         # An expired segment keeps only the number of its records, not their times.
-        checkpoint, _ = read_expired(path, public_key)
+        checkpoint, _ = read_expired(segment, public_key)
         counted = minute.by_release.setdefault((checkpoint.stage, checkpoint.model), Counter())
         counted[checkpoint.release] += checkpoint.rows
         first, last = map(datetime.fromisoformat, (checkpoint.first_time, checkpoint.last_time))
@@ -118,8 +118,8 @@ def _count(
             min(last, period[1]),
         )
         return
-    checkpoint = verified(path, public_key)
-    table = read_columns(table_of(path), ["t_start", "decisive", "process"])
+    checkpoint = verified(segment, public_key)
+    table = read_columns(segment, ["t_start", "decisive", "process"])
     table = table.filter(table["decisive"])
     times = table["t_start"].to_numpy()
     is_inside = (times >= _numpy(period[0])) & (times < _numpy(period[1]))

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +14,8 @@ from pyarrow import ArrowException
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired
-from goldenpath.observe.log.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 from goldenpath.observe.refusal_reasons import refusal_reason
 
 HOURS = 24
@@ -120,34 +119,36 @@ def answer_hours(home: Home, stage: str, model: str, until: datetime) -> AnswerH
         return AnswerHours((), None, (error.message,))
     last = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     counting = _Counting(last - _HOUR * (HOURS - 1))
-    chosen: list[tuple[Path, Checkpoint]] = []
-    for path in checkpoints(home.predictions, stage, model):
+    chosen: list[tuple[StoredSegment, Checkpoint]] = []
+    for segment in stored_segments(home.predictions, stage, model):
         try:
-            claimed = parse_checkpoint(path.read_bytes(), public_key)
+            claimed = parse_checkpoint(segment.checkpoint(), public_key)
             if claimed.last_time and datetime.fromisoformat(claimed.last_time) >= counting.begin:
-                chosen.append((path, claimed))
+                chosen.append((segment, claimed))
         except (InvalidInput, VerificationError, OSError) as error:
-            counting.unknown.append(f"{path.name} does not count: {_words(error)}")
+            counting.unknown.append(f"{segment.name} does not count: {_words(error)}")
     if len(chosen) > MOST_SEGMENTS:
         left = len(chosen) - MOST_SEGMENTS
         counting.unknown.append(f"only the newest {MOST_SEGMENTS} segments are counted, not {left}")
-    for path, claimed in chosen[-MOST_SEGMENTS:]:
-        _count(counting, path, claimed, public_key)
+    for segment, claimed in chosen[-MOST_SEGMENTS:]:
+        _count(counting, segment, claimed, public_key)
     return counting.result()
 
 
-def _count(counting: _Counting, path: Path, claimed: Checkpoint, public_key: bytes) -> None:
+def _count(
+    counting: _Counting, segment: StoredSegment, claimed: Checkpoint, public_key: bytes
+) -> None:
     if claimed.lost or claimed.unknown:
         number = f"at least {claimed.lost}" if claimed.unknown else str(claimed.lost)
-        counting.unknown.append(f"{path.name}: {number} requests were answered without a record")
-    if is_expired(path):
-        counting.unknown.append(f"{path.name} has expired: only its number of records is kept")
+        counting.unknown.append(f"{segment.name}: {number} requests were answered without a record")
+    if segment.is_expired():
+        counting.unknown.append(f"{segment.name} has expired: only its number of records is kept")
         return
     try:
-        verified(path, public_key)
-        counting.add(read_columns(table_of(path), _COLUMNS))
+        verified(segment, public_key)
+        counting.add(read_columns(segment, _COLUMNS))
     except (InvalidInput, VerificationError, OSError, ArrowException) as error:
-        counting.unknown.append(f"{path.name} does not count: {_words(error)}")
+        counting.unknown.append(f"{segment.name} does not count: {_words(error)}")
 
 
 def _words(error: Exception) -> str:

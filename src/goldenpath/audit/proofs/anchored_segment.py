@@ -7,13 +7,16 @@ holds every segment before it as well.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from goldenpath.audit.anchors.anchor_record import AnchoredSegment, key_path
 from goldenpath.audit.anchors.anchors_branch import SignedRecord
 from goldenpath.errors import Unavailable, VerificationError
 from goldenpath.merkle_tree import inclusion_proof, leaf_hash, tree_head
-from goldenpath.observe.log.segment import SUFFIX, Checkpoint, parse_checkpoint, replica_of
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import (
+    StoredSegment,
+    segments_of,
+)
 
 _NEXT = "goldenpath up writes heads every five minutes and when it stops: try again after that"
 
@@ -32,17 +35,21 @@ class HeldSegment:
 
 
 def held_segment(
-    records: Sequence[SignedRecord], path: Path, public_key: bytes, *, at: datetime | None
+    records: Sequence[SignedRecord],
+    segment: StoredSegment,
+    public_key: bytes,
+    *,
+    at: datetime | None,
 ) -> HeldSegment:
-    """Return the first signed record that holds the segment of a checkpoint file, with the proof.
+    """Return the first signed record that holds a segment, with the proof.
 
     `records` are those of one machine, the oldest first. With `at`, only records of up to that time
     count. Raises `Unavailable` if the segment is not held yet, and `VerificationError` if the log
     differs from what is held.
     """
-    checkpoint = parse_checkpoint(path.read_bytes(), public_key)
+    checkpoint = parse_checkpoint(segment.checkpoint(), public_key)
     holder, head = _first_holder(records, checkpoint, at)
-    leaves = segment_leaves(_files_beside(path), checkpoint.replica, head.number)
+    leaves = segment_leaves(segments_of(segment), checkpoint.replica, head.number)
     if f"sha256:{tree_head(leaves).hex()}" != head.tree:
         raise VerificationError(
             f"the segments of {checkpoint.replica} differ from those that commit "
@@ -85,7 +92,7 @@ def _first_holder(
     )
 
 
-def segment_leaves(files: Mapping[int, Path], replica: str, last: int) -> list[bytes]:
+def segment_leaves(files: Mapping[int, StoredSegment], replica: str, last: int) -> list[bytes]:
     """Return the hashes of the checkpoint files of a replica by number, from 0 to the last.
 
     Raises `VerificationError` if one is gone.
@@ -93,13 +100,4 @@ def segment_leaves(files: Mapping[int, Path], replica: str, last: int) -> list[b
     missing = [number for number in range(last + 1) if number not in files]
     if missing:
         raise VerificationError(f"segment {missing[0]} of {replica} is gone")
-    return [leaf_hash(files[number].read_bytes()) for number in range(last + 1)]
-
-
-def _files_beside(path: Path) -> Mapping[int, Path]:
-    """Return the checkpoint files of the same replica by number."""
-    replica, files = replica_of(path), dict[int, Path]()
-    for each in path.parent.glob(f"*{SUFFIX}"):
-        if replica_of(each) == replica:
-            files[int(each.name.removesuffix(SUFFIX).rpartition("-")[2])] = each
-    return files
+    return [leaf_hash(files[number].checkpoint()) for number in range(last + 1)]

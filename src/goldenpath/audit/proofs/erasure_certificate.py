@@ -38,10 +38,10 @@ def erasure_certificate(
     finally:
         subjects.close()
     records, segments, damaged = 0, list[JsonValue](), list[JsonValue]()
-    for path, table in records_of(home, reference):
+    for segment, table in records_of(home, reference):
         records += table.num_rows
         try:
-            segments.append(verified(path, signer.public_key()).content)
+            segments.append(verified(segment, signer.public_key()).content)
         except GoldenPathError as error:  # the erasure is done: the certificate names the damage
             damaged.append(error.message)
     predicate: dict[str, JsonValue] = {

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -27,8 +28,9 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import Home
 from goldenpath.merkle_tree import inclusion_proof, leaf_hash
-from goldenpath.observe.log.log_reader import locate_prediction, log_public_key, verified
-from goldenpath.observe.log.segment import Checkpoint, table_of
+from goldenpath.observe.log.log_reader import locate_prediction, log_public_key, verified_table
+from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment
 from goldenpath.observe.log.trees.record_tree import head_text, record_lines
 from goldenpath.promote.manifests.deployment_files import deployment_folder
 from goldenpath.promote.platform.platform import FILE
@@ -116,13 +118,13 @@ def require_witness(sources: ProofSources) -> None:
 
 
 def prove_record(
-    sources: ProofSources, path: Path, place: int, *, at: datetime | None = None
+    sources: ProofSources, segment: StoredSegment, place: int, *, at: datetime | None = None
 ) -> ProvenPrediction:
     """Return the bundle that proves the record at a place of a segment. Raises like `prove`."""
     public_key = log_public_key(sources.home)
-    record = _record(path, place, verified(path, public_key))
+    record = _record(segment, place, verified_table(segment, public_key))
     records = [each for each in sources.anchors.records if each.machine == sources.machine]
-    held = held_segment(records, path, public_key, at=at)
+    held = held_segment(records, segment, public_key, at=at)
     release = Digest(str(record.values["release_digest"]))
     intent = _placement(sources, record, release)
     named = frozenset([Digest(intent.decision)] if intent.decision else [])
@@ -134,27 +136,28 @@ def prove_record(
     files = {
         "record.json": record.line,
         "shared.json": record.shared,
-        "checkpoint.json": path.read_bytes(),
+        "checkpoint.json": segment.checkpoint(),
         "release.json": documents.image,
         **{name: content for each in selection.kept for name, content in each.files.items()},
     }
     return _bundle(sources, files, record, held, intent=intent, selection=selection)
 
 
-def _record(path: Path, place: int, checkpoint: Checkpoint) -> _Record:
+def _record(segment: StoredSegment, place: int, sealed: tuple[Checkpoint, bytes]) -> _Record:
     """Return a record with its proof. Raises `InvalidInput` for a segment without a tree."""
+    checkpoint, content = sealed
     if not checkpoint.records:
         raise InvalidInput(
-            f"segment {table_of(path).name} was sealed by an earlier version, without a tree over "
+            f"segment {segment.table_name} was sealed by an earlier version, without a tree over "
             "its records: no single record of it can be proven",
             hint="the segment as a whole is signed: goldenpath log check verifies it, and DuckDB "
             "reads it",
         )
-    lines = record_lines(pq.read_table(table_of(path)))
+    lines = record_lines(pq.read_table(BytesIO(content)))
     leaves = [leaf_hash(line) for line in lines]
     if head_text(leaves) != checkpoint.records:
         raise VerificationError(
-            f"the records of segment {table_of(path).name} differ from the tree that its "
+            f"the records of segment {segment.table_name} differ from the tree that its "
             "checkpoint signs"
         )
     shared, line = lines[0], lines[place + 1]

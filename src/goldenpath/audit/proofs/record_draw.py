@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment
 
 
 def drawn_numbers(seed: bytes, total: int, count: int) -> list[int]:
@@ -25,20 +25,20 @@ def drawn_numbers(seed: bytes, total: int, count: int) -> list[int]:
 
 
 def places_of(
-    numbers: Sequence[int], segments: Sequence[tuple[Path, Checkpoint]]
-) -> Iterator[tuple[Path, list[int]]]:
+    numbers: Sequence[int], segments: Sequence[tuple[StoredSegment, Checkpoint]]
+) -> Iterator[tuple[StoredSegment, list[int]]]:
     """Yield each segment that has some of the records, with their places in it.
 
     `numbers` count the records of all segments, in the order of the segments.
     """
     wanted, first = sorted(numbers), 0
     at = 0
-    for path, checkpoint in segments:
+    for segment, checkpoint in segments:
         end = first + checkpoint.rows
         places = []
         while at < len(wanted) and wanted[at] < end:
             places.append(wanted[at] - first)
             at += 1
         if places:
-            yield path, places
+            yield segment, places
         first = end

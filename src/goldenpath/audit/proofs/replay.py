@@ -7,7 +7,6 @@ code answers in the environment that is made from the wheels of its release.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,8 @@ from goldenpath.observe.log.decrypted_inputs import Inputs
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.records import SCHEMA, feature_names
 from goldenpath.observe.log.release_rules import Parts
-from goldenpath.observe.log.segment import Checkpoint, checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 from goldenpath.project.spec import Contract
 from goldenpath.serve.model.model import Model, Rows
 
@@ -49,7 +49,7 @@ class Drawn:
 
     seed: str
     total: int
-    places: tuple[tuple[Path, list[int]], ...]
+    places: tuple[tuple[StoredSegment, list[int]], ...]
 
 
 def draw(home: Home, seed: str, count: int, *, stage: str = "*", model: str = "*") -> Drawn:
@@ -59,9 +59,9 @@ def draw(home: Home, seed: str, count: int, *, stage: str = "*", model: str = "*
     """
     public_key = log_public_key(home)
     segments = [
-        (path, parse_checkpoint(path.read_bytes(), public_key))
-        for path in checkpoints(home.predictions, stage, model)
-        if table_of(path).exists()
+        (each, parse_checkpoint(each.checkpoint(), public_key))
+        for each in stored_segments(home.predictions, stage, model)
+        if each.has_table()
     ]
     total = sum(checkpoint.rows for _, checkpoint in segments)
     if not total:
@@ -71,7 +71,7 @@ def draw(home: Home, seed: str, count: int, *, stage: str = "*", model: str = "*
 
 
 def replay(
-    home: Home, places: Iterable[tuple[Path, Sequence[int]]], load: LoadRelease
+    home: Home, places: Iterable[tuple[StoredSegment, Sequence[int]]], load: LoadRelease
 ) -> Iterator[ReplayedAnswer]:
     """Replay records by segment and place. Every segment is verified before it is read.
 
@@ -81,9 +81,9 @@ def replay(
     loaded: dict[str, ReplayModel | GoldenPathError] = {}
     inputs = Inputs((home.keys,))
     try:
-        for path, rows in places:
-            checkpoint = verified(path, public_key)
-            table = read_columns(table_of(path), SCHEMA.names).take(pa.array(rows))
+        for segment, rows in places:
+            checkpoint = verified(segment, public_key)
+            table = read_columns(segment, SCHEMA.names).take(pa.array(rows))
             if checkpoint.release not in loaded:
                 loaded[checkpoint.release] = _loaded(load, checkpoint)
             yield from _replayed(table, checkpoint, loaded[checkpoint.release], inputs)

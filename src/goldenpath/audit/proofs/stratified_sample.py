@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +25,7 @@ from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationE
 from goldenpath.home import Home
 from goldenpath.merkle_tree import tree_head
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired
-from goldenpath.observe.log.segment import checkpoints, replica_of, table_of
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 
 CONFIDENCE = 0.95
 _LABELS = ("decisive", "outcome", "class", "refusal", "prediction_id")
@@ -51,8 +49,7 @@ class DrawnRecord:
 
     prediction_id: str
     stratum: str
-    segment: Path
-    """The checkpoint of its segment."""
+    segment: StoredSegment
     place: int
     is_extra: bool
 
@@ -130,15 +127,15 @@ def draw_sample(
     head.
     """
     public_key = log_public_key(home)
-    paths, expired = _frame(home, head, stage, model), 0
-    counts: dict[str, list[tuple[Path, int]]] = defaultdict(list)
-    for path in paths:
-        if is_expired(path):
-            expired += _rows(path, public_key)
+    frame, expired = _frame(home, head, stage, model), 0
+    counts: dict[str, list[tuple[StoredSegment, int]]] = defaultdict(list)
+    for segment in frame:
+        if segment.is_expired():
+            expired += _rows(segment, public_key)
             continue
-        verified(path, public_key)
-        for name, places in _strata_of(path).items():
-            counts[name].append((path, len(places)))
+        verified(segment, public_key)
+        for name, places in _strata_of(segment).items():
+            counts[name].append((segment, len(places)))
     sizes = {name: sum(each for _, each in counts[name]) for name in sorted(counts)}
     if not sizes:
         raise NotFound("no record of that stage and model is held by the head")
@@ -161,13 +158,12 @@ def allocate(sizes: Mapping[str, int], count: int) -> tuple[Stratum, ...]:
     )
 
 
-def _frame(home: Home, head: SignedRecord, stage: str, model: str) -> list[Path]:
-    """Return the checkpoints that a head holds, in order, after a check of each tree."""
-    files: dict[tuple[str, str, str], dict[int, Path]] = defaultdict(dict)
-    for path in checkpoints(home.predictions, stage, model):
-        number = int(path.name.removesuffix(".checkpoint.json").rpartition("-")[2])
-        files[path.parts[-3], path.parts[-2], replica_of(path)][number] = path
-    frame: list[Path] = []
+def _frame(home: Home, head: SignedRecord, stage: str, model: str) -> list[StoredSegment]:
+    """Return the segments that a head holds, in order, after a check of each tree."""
+    files: dict[tuple[str, str, str], dict[int, StoredSegment]] = defaultdict(dict)
+    for segment in stored_segments(home.predictions, stage, model):
+        files[segment.stage, segment.model, segment.replica][segment.number] = segment
+    frame: list[StoredSegment] = []
     for each in sorted(head.record.segments, key=lambda s: (s.stage, s.model, s.replica)):
         if stage not in ("*", each.stage) or model not in ("*", each.model):
             continue
@@ -188,20 +184,20 @@ def _frame(home: Home, head: SignedRecord, stage: str, model: str) -> list[Path]
     return frame
 
 
-def _rows(path: Path, public_key: bytes) -> int:
+def _rows(segment: StoredSegment, public_key: bytes) -> int:
     from goldenpath.observe.log.retention import read_expired
 
-    return read_expired(path, public_key)[0].rows
+    return read_expired(segment, public_key)[0].rows
 
 
-def _strata_of(path: Path) -> Mapping[str, NDArray[np.int64]]:
+def _strata_of(segment: StoredSegment) -> Mapping[str, NDArray[np.int64]]:
     """Return the places of the records of each stratum of a segment. Shadow answers are none."""
-    table = read_columns(table_of(path), _LABELS)
+    table = read_columns(segment, _LABELS)
     texts = [table[name].cast(pa.string()) for name in ("outcome", "class")]
     refused = pc.if_else(table["refusal"].is_valid(), "refused", "answered")
     labels = np.array(pc.coalesce(*texts, refused).to_pylist(), object)
     is_decisive = np.array(table["decisive"].to_pylist(), np.bool_)
-    place = f"{path.parts[-3]}/{path.parts[-2]}"
+    place = f"{segment.stage}/{segment.model}"
     names = sorted(set(labels[is_decisive].tolist()))
     return {
         f"{place} {name}": np.flatnonzero(is_decisive & (labels == name)).astype(np.int64)
@@ -210,20 +206,20 @@ def _strata_of(path: Path) -> Mapping[str, NDArray[np.int64]]:
 
 
 def _drawn(
-    stratum: Stratum, counts: Sequence[tuple[Path, int]], head: SignedRecord, seed: str
+    stratum: Stratum, counts: Sequence[tuple[StoredSegment, int]], head: SignedRecord, seed: str
 ) -> Iterator[DrawnRecord]:
     """Yield the records of a stratum; the number of each counts its records in order."""
     key = hashlib.sha256(f"{head.commit.id}\n{seed}\n{stratum.name}".encode()).digest()
     wanted = stratum.drawn + stratum.extra
     ordered = sorted(drawn_numbers(key, stratum.size, wanted))
     first = 0
-    for path, size in counts:
+    for segment, size in counts:
         ours = [number - first for number in ordered if first <= number < first + size]
         if ours:
-            places = _strata_of(path)[stratum.name]
-            names = read_columns(table_of(path), ("prediction_id",))["prediction_id"]
+            places = _strata_of(segment)[stratum.name]
+            names = read_columns(segment, ("prediction_id",))["prediction_id"]
             for number in ours:
                 place = int(places[number])
                 name = str(names[place].as_py())
-                yield DrawnRecord(name, stratum.name, path, place, bool(stratum.extra))
+                yield DrawnRecord(name, stratum.name, segment, place, bool(stratum.extra))
         first += size

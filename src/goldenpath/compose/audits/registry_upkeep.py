@@ -16,7 +16,8 @@ from goldenpath.compose.process_context import now
 from goldenpath.compose.stores import store_uri
 from goldenpath.errors import InvalidInput
 from goldenpath.home import Home
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 from goldenpath.oci.upkeep.layout_census import LayoutCensus, take_census
 from goldenpath.oci.upkeep.layout_pruning import Unneeded, move_listed, prune, unneeded
 from goldenpath.promote.platform.platform import Platform
@@ -82,7 +83,7 @@ def _layout(home: Home, platform: Platform) -> Path:
 def _in_log(home: Home) -> frozenset[str]:
     """Return the releases with records in the prediction log, those that a hold keeps too."""
     return frozenset(
-        parse_checkpoint(path.read_bytes(), None).release
-        for path in checkpoints(home.predictions)
-        if table_of(path).exists()
+        parse_checkpoint(segment.checkpoint(), None).release
+        for segment in stored_segments(home.predictions)
+        if segment.has_table()
     )

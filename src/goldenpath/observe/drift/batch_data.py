@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
 from goldenpath.observe.log.records import VERSION, VERSIONS
 from goldenpath.observe.log.segment import SUFFIX, parse_checkpoint
+from goldenpath.observe.log.segments.packed_file import PACKED
+from goldenpath.observe.log.segments.shown_rows import require_packed
 from goldenpath.project.data_digest import digest_file
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.remote_data import RemoteFile, at_url
@@ -79,8 +81,11 @@ def is_log_segment(path: Path) -> bool:
 def log_batches(path: Path, rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield the answers of a segment that decided something; refusals and shadows are left out.
 
-    Raises `VerificationError` if there is a checkpoint beside it that is about other bytes.
+    Raises `VerificationError` if a checkpoint is about other bytes: the one beside it, or one in a
+    packed file.
     """
+    if path.name.endswith(PACKED):
+        require_packed(path)
     checkpoint = path.with_name(path.name.removesuffix(".parquet") + SUFFIX)
     if checkpoint.is_file():
         content = parse_checkpoint(checkpoint.read_bytes(), None).content

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goldenpath.drift.profile import Floats
-from goldenpath.observe.log.segment import checkpoints, table_of
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 
 MOST_SEGMENTS = 200
 """Segments that are read, the newest: about a million records."""
@@ -97,10 +97,11 @@ def decision_shift(
     stage, model, release = deployment
     begin = max(since - LONGEST, since - max(until - since, timedelta(hours=1)) * 4)
     sides: tuple[list[pa.Table], list[pa.Table]] = ([], [])
-    for path in [*checkpoints(predictions, stage, model)][-MOST_SEGMENTS:]:
-        if not table_of(path).exists():
+    for segment in [*stored_segments(predictions, stage, model)][-MOST_SEGMENTS:]:
+        if not segment.has_table():
             continue  # expired or gone, which `goldenpath log check` tells apart
-        table = pq.read_table(table_of(path), columns=_COLUMNS)
+        with pq.ParquetFile(segment.source()) as file:
+            table = file.read(columns=_COLUMNS, use_threads=False)
         mine = table.filter(
             pc.and_(
                 pc.equal(table["release_digest"].cast(pa.string()), pa.scalar(release)),

@@ -12,8 +12,7 @@ from goldenpath.drift.performance.calibration import ScoreGrid
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
-from goldenpath.observe.log.retention import is_expired
-from goldenpath.observe.log.segment import checkpoints, table_of
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 
 Floats = NDArray[np.float64]
 Labels = Mapping[str, tuple[float, int]]
@@ -57,14 +56,14 @@ def scored_log(
     names = pa.array(list(labels), pa.string())
     values = list(labels.values())
     public_key = log_public_key(home)
-    for path in checkpoints(home.predictions, stage, model):
-        if is_expired(path):
+    for segment in stored_segments(home.predictions, stage, model):
+        if segment.is_expired():
             continue
         try:
-            verified(path, public_key)
-            table = read_columns(table_of(path), _COLUMNS)
+            verified(segment, public_key)
+            table = read_columns(segment, _COLUMNS)
         except (VerificationError, InvalidInput) as error:
-            gaps.append(f"{path.name}: {error.message}")
+            gaps.append(f"{segment.name}: {error.message}")
             continue
         table = table.filter(pc.and_(table["decisive"], table["score"].is_valid()))
         for digest in map(str, table["release_digest"].unique().to_pylist()):

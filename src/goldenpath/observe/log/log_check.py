@@ -8,30 +8,41 @@ other is open, and with it how much is unknown.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
-from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
+from goldenpath.observe.log.log_reader import columns_of, log_public_key, verified_table
 from goldenpath.observe.log.request_spans import RequestSpans
-from goldenpath.observe.log.retention import is_expired, read_expired
+from goldenpath.observe.log.retention import read_expired
 from goldenpath.observe.log.segment import (
     SUFFIX,
+    Checkpoint,
     CheckpointLink,
     broken_links,
-    checkpoints,
     misplaced,
     replica_of,
-    table_of,
+)
+from goldenpath.observe.log.segments.packed_file import PACKED
+from goldenpath.observe.log.segments.shown_rows import shown_otherwise
+from goldenpath.observe.log.segments.stored_segments import (
+    StoredSegment,
+    log_folders,
+    packed_files,
+    stored_segments,
 )
 from goldenpath.observe.log.spool_tail import NOBODY_KNOWS
 from goldenpath.serve.record.spool_buffer import account_of
 from goldenpath.serve.record.spool_format import SpoolMark
 from goldenpath.serve.record.spool_reader import read
 
+_COLUMNS = ("sequence", "clock_error_ns", "process")
 _MOST_NAMED = 10
 """The most business processes that the page names for a replica."""
 
@@ -163,6 +174,31 @@ class _Chain:
     clock_errors: set[int | None] = field(default_factory=set)
     processes: set[str] = field(default_factory=set)
 
+    def add(self, segment: StoredSegment, public_key: bytes) -> None:
+        """Check one segment. Raises `GoldenPathError` or `FileNotFoundError` if it is wrong."""
+        if segment.is_expired():
+            checkpoint, numbers = read_expired(segment, public_key)
+            self.sequences.add_all([numbers])
+            self.expired += 1
+            self._add_link(segment, checkpoint)
+            return
+        checkpoint, content = verified_table(segment, public_key)
+        table = columns_of(BytesIO(content), segment.table_name, _COLUMNS)
+        self._add_link(segment, checkpoint)
+        self.sequences.add_numbers(table["sequence"].drop_null().to_numpy())
+        self.clock_errors.update(pc.unique(table["clock_error_ns"]).to_pylist())
+        self.processes.update(filter(None, pc.unique(table["process"]).to_pylist()))
+        if elsewhere := misplaced(checkpoint, segment.stage, segment.model, segment.replica):
+            self.breaks.append(f"{segment.name}: {elsewhere}")
+        if table.num_rows != checkpoint.rows:
+            self.breaks.append(
+                f"{segment.name}: expected {checkpoint.rows} records, got {table.num_rows}"
+            )
+
+    def _add_link(self, segment: StoredSegment, checkpoint: Checkpoint) -> None:
+        digest = Digest.of(segment.checkpoint()).text
+        self.found.append(CheckpointLink(checkpoint, digest))
+
     def broken(self) -> Iterator[str]:
         """Return the breaks between its segments."""
         return broken_links(sorted(self.found, key=lambda link: link.checkpoint.number))
@@ -176,37 +212,35 @@ def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
     """Check the whole log. Raises `NotFound` if there is no log yet."""
     public_key = log_public_key(home)
     chains: dict[_Key, _Chain] = {}
-    for path in checkpoints(home.predictions):
-        key = (path.parts[-3], path.parts[-2], replica_of(path))
+    for segment in stored_segments(home.predictions):
+        key = (segment.stage, segment.model, segment.replica)
         chain = chains.setdefault(key, _Chain([], RequestSpans(), []))
         try:
-            if is_expired(path):
-                checkpoint, numbers = read_expired(path, public_key)
-                chain.found.append(CheckpointLink(checkpoint, Digest.of(path.read_bytes()).text))
-                chain.sequences.add_all([numbers])
-                chain.expired += 1
-                continue
-            checkpoint = verified(path, public_key)
-            table = read_columns(table_of(path), ["sequence", "clock_error_ns", "process"])
+            chain.add(segment, public_key)
+        except FileNotFoundError:
+            chain.breaks.append(f"{segment.name}: it is gone")
         except GoldenPathError as error:
-            chain.breaks.append(f"{path.name}: {error.message}")
-            continue
-        chain.found.append(CheckpointLink(checkpoint, Digest.of(path.read_bytes()).text))
-        column = table["sequence"]
-        chain.sequences.add_numbers(column.drop_null().to_numpy())
-        chain.clock_errors.update(pc.unique(table["clock_error_ns"]).to_pylist())
-        chain.processes.update(filter(None, pc.unique(table["process"]).to_pylist()))
-        if elsewhere := misplaced(checkpoint, *key):
-            chain.breaks.append(f"{path.name}: {elsewhere}")
-        if len(column) != checkpoint.rows:
-            chain.breaks.append(
-                f"{path.name}: expected {checkpoint.rows} records, got {len(column)}"
-            )
+            chain.breaks.append(f"{segment.packed or segment.name}: {error.message}")
     breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
-    breaks += [*_cut_off(chains, anchors), *_unsigned(home)]
+    breaks += [*_cut_off(chains, anchors), *_unsigned(home), *_shown_otherwise(home)]
     spool = _spool(home, _sealed_ends(chains.values()))
     replicas = tuple(_report(chain, spool.replicas) for chain in chains.values() if chain.found)
-    return LogReport(replicas, (*breaks, *spool.unreadable), spool.waiting, spool.lost)
+    known = tuple(dict.fromkeys((*breaks, *spool.unreadable)))
+    return LogReport(replicas, known, spool.waiting, spool.lost)
+
+
+def _shown_otherwise(home: Home) -> Iterator[str]:
+    """Return the packed files that show other programs something else than they hold."""
+    for folder in log_folders(home.predictions):
+        for name in packed_files(folder):
+            try:
+                wrong = shown_otherwise(folder / name)
+            except FileNotFoundError:
+                continue  # replaced meanwhile: whoever replaced it read it back
+            except (GoldenPathError, pa.ArrowException) as error:
+                wrong = f"{name}: {getattr(error, 'message', error)}"
+            if wrong:
+                yield wrong
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
@@ -229,11 +263,20 @@ def _unsigned(home: Home) -> Iterator[str]:
     """Return the tables without a checkpoint, unless the spool still has their records."""
     for table in sorted(home.predictions.glob("*/*/*.parquet")):
         checkpoint = table.with_name(table.name.removesuffix(".parquet") + SUFFIX)
-        if checkpoint.exists():
+        if table.name.endswith(PACKED) or checkpoint.exists() or _is_packed(table):
             continue
         replica = f".{replica_of(checkpoint)}."
         if not any(replica in path.name for path in home.spool.glob("*.spool")):
             yield f"{table.name}: its checkpoint is gone"
+
+
+def _is_packed(table: Path) -> bool:
+    """Whether a packed file has the segment of a table, whose own files are on their way out."""
+    segment = StoredSegment(table.parent, table.name.removesuffix(".parquet"))
+    try:
+        return bool(segment.checkpoint())
+    except (FileNotFoundError, GoldenPathError):
+        return False
 
 
 def _report(chain: _Chain, in_spool: Collection[str]) -> ReplicaReport:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +22,8 @@ from goldenpath.observe.id_filters import IdFilters
 from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
 from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
-from goldenpath.observe.log.segment import (
-    Checkpoint,
-    checkpoints,
-    parse_checkpoint,
-    require_content,
-    table_of,
-)
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint, require_content
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 from goldenpath.observe.log.subject_keys import FILE, Subject, Subjects
 from goldenpath.release.attest.keys import key_from_pem
 
@@ -112,19 +108,19 @@ def find_prediction(home: Home, prediction_id: str) -> Prediction:
     return _prediction(home, *locate_prediction(home, prediction_id))
 
 
-def locate_prediction(home: Home, prediction_id: str) -> tuple[Path, int]:
-    """Return the checkpoint of the segment that has a prediction, and its place in the segment.
+def locate_prediction(home: Home, prediction_id: str) -> tuple[StoredSegment, int]:
+    """Return the segment that has a prediction, and its place in the segment.
 
     An id without a row number means row 0. A shadow answer has the id of the live answer, and is
     returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
     """
     names = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
-    paths = [*reversed(list(checkpoints(home.predictions)))]
-    filters = IdFilters(home.prediction_filters, home.predictions)
-    with closing(filters.candidates(paths, prediction_id, _ids_of)) as likely:
+    segments = [*reversed(list(stored_segments(home.predictions)))]
+    filters = IdFilters[StoredSegment](home.prediction_filters, lambda each: each.relative)
+    with closing(filters.candidates(segments, prediction_id, _ids_of)) as likely:
         found = _located(likely, names)
     # A "no" rests on the log alone, and not on hashes that may be damaged.
-    found = found or _located(paths, names)
+    found = found or _located(segments, names)
     if found is None:
         raise NotFound(
             f"prediction {prediction_id} is not in the sealed log",
@@ -133,32 +129,33 @@ def locate_prediction(home: Home, prediction_id: str) -> tuple[Path, int]:
     return found
 
 
-def _ids_of(checkpoint: Path) -> list[str]:
-    table = table_of(checkpoint)
-    if not table.exists():
+def _ids_of(segment: StoredSegment) -> list[str]:
+    if not segment.has_table():
         return []
-    ids = pq.read_table(table, columns=["prediction_id"])["prediction_id"].to_pylist()
+    ids = _table(segment, ["prediction_id"])["prediction_id"].to_pylist()
     return [str(each) for each in ids]
 
 
-def _located(paths: Iterable[Path], names: Sequence[str]) -> tuple[Path, int] | None:
+def _located(
+    segments: Iterable[StoredSegment], names: Sequence[str]
+) -> tuple[StoredSegment, int] | None:
     """Return the first segment with one of the ids, and its place; a live answer before shadows."""
-    shadow: tuple[Path, int] | None = None
-    for path in paths:
-        if not table_of(path).exists():
+    shadow: tuple[StoredSegment, int] | None = None
+    for segment in segments:
+        if not segment.has_table():
             continue  # expired, or missing: `log check` tells which
-        table = pq.read_table(table_of(path), columns=["prediction_id", "decisive"])
+        table = _table(segment, ["prediction_id", "decisive"])
         place_of = max(pc.index(table["prediction_id"], value).as_py() for value in names)
         if place_of >= 0 and table["decisive"][place_of].as_py():
-            return path, place_of
+            return segment, place_of
         if place_of >= 0:
-            shadow = path, place_of
+            shadow = segment, place_of
     return shadow
 
 
-def _prediction(home: Home, path: Path, place: int) -> Prediction:
-    checkpoint = verified(path, log_public_key(home))
-    table = read_columns(table_of(path), SCHEMA.names)
+def _prediction(home: Home, segment: StoredSegment, place: int) -> Prediction:
+    checkpoint = verified(segment, log_public_key(home))
+    table = read_columns(segment, SCHEMA.names)
     row = table.slice(place, 1)
     sealed = row.select(["input_commitment", "input_ciphertext"])
     values: dict[str, object] = sealed.to_pylist()[0]
@@ -172,9 +169,9 @@ def _prediction(home: Home, path: Path, place: int) -> Prediction:
         inputs=opened,
         inputs_state=state,
         references=named,
-        segment=str(table_of(path).relative_to(home.predictions)),
+        segment=segment.table_relative,
         checkpoint=checkpoint,
-        checkpoint_digest=Digest.of(path.read_bytes()).text,
+        checkpoint_digest=Digest.of(segment.checkpoint()).text,
     )
 
 
@@ -240,10 +237,10 @@ def records(
     home: Home, *, stage: str = "*", model: str = "*", since: datetime | None = None
 ) -> Iterator[Record]:
     """Return records without inputs, the newest first. Segments are not verified."""
-    for path in reversed(list(checkpoints(home.predictions, stage, model))):
-        if not table_of(path).exists():
+    for segment in reversed(list(stored_segments(home.predictions, stage, model))):
+        if not segment.has_table():
             continue
-        table = read_columns(table_of(path), _COLUMNS)
+        table = read_columns(segment, _COLUMNS)
         if since is not None:
             table = table.filter(pc.greater_equal(table["t_start"], pa.scalar(since)))
         table = table.sort_by([("t_start", "descending")])
@@ -253,25 +250,41 @@ def records(
                 yield _readable(chunk.slice(position, 1))
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
+def read_columns(segment: StoredSegment, columns: Sequence[str]) -> pa.Table:
     """Return these columns of a segment. Columns that an older version lacks are null.
 
     Raises `InvalidInput` for an unknown version.
     """
-    known = pq.read_schema(path)
+    return columns_of(segment.source(), segment.table_name, columns)
+
+
+def columns_of(source: Path | BytesIO, name: str, columns: Sequence[str]) -> pa.Table:
+    """Return these columns of a table like `read_columns`; `name` is for messages."""
+    with pq.ParquetFile(source) as file:
+        known = file.schema_arrow
+        _require_version(name, known)
+        wanted = [each for each in columns if each in known.names]
+        table = file.read(columns=wanted, use_threads=False)
+    for column in columns:
+        if column not in known.names:
+            empty = pa.nulls(table.num_rows, SCHEMA.field(column).type)
+            table = table.append_column(SCHEMA.field(column).with_nullable(True), empty)
+    return table
+
+
+def _table(segment: StoredSegment, columns: list[str]) -> pa.Table:
+    with pq.ParquetFile(segment.source()) as file:
+        return file.read(columns=columns, use_threads=False)
+
+
+def _require_version(name: str, known: pa.Schema) -> None:
     version = (known.metadata or {}).get(VERSION, b"")
     if version not in VERSIONS:
         raise InvalidInput(
-            f"segment {path.name} has version {version.decode('utf-8', 'replace')[:20]!r}: "
+            f"segment {name} has version {version.decode('utf-8', 'replace')[:20]!r}: "
             f"expected one of {', '.join(each.decode() for each in VERSIONS)}",
             hint="read it with the goldenpath release that made it",
         )
-    table = pq.read_table(path, columns=[each for each in columns if each in known.names])
-    for name in columns:
-        if name not in known.names:
-            empty = pa.nulls(table.num_rows, SCHEMA.field(name).type)
-            table = table.append_column(SCHEMA.field(name).with_nullable(True), empty)
-    return table
 
 
 def _readable(row: pa.Table) -> Record:
@@ -288,19 +301,23 @@ def _whole(values: Record) -> int:
     return duration if isinstance(duration, int) else 0
 
 
-def verified(path: Path, public_key: bytes) -> Checkpoint:
+def verified(segment: StoredSegment, public_key: bytes) -> Checkpoint:
     """Return a checkpoint after a check of its signature and the digest of its segment.
 
     Raises `VerificationError` if one is wrong.
     """
-    checkpoint = parse_checkpoint(path.read_bytes(), public_key)
-    table = table_of(path)
+    return verified_table(segment, public_key)[0]
+
+
+def verified_table(segment: StoredSegment, public_key: bytes) -> tuple[Checkpoint, bytes]:
+    """Return a checkpoint like `verified`, and the table that it signs."""
+    checkpoint = parse_checkpoint(segment.checkpoint(), public_key)
     try:
-        content = table.read_bytes()
+        content = segment.table()
     except FileNotFoundError as error:
-        raise VerificationError(f"segment {table.name} is gone") from error
-    require_content(table.name, content, checkpoint)
-    return checkpoint
+        raise VerificationError(f"segment {segment.table_name} is gone") from error
+    require_content(segment.table_name, content, checkpoint)
+    return checkpoint, content
 
 
 def log_public_key(home: Home) -> bytes:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable
 from goldenpath.observe.log.segment import checked_name
+from goldenpath.observe.log.segments.packed_file import PACKED, BytesSource
+from goldenpath.observe.log.segments.stored_segments import packed_contents, stored_segments
 from goldenpath.settings import ObjectStore
 
 MOST_FILES = 500_000
@@ -28,6 +30,8 @@ class LogStorage:
 
     def files(self, stage: str, model: str) -> Mapping[str, Callable[[], bytes]]:
         """Return the readers of the files of one model in one stage, by file name.
+
+        Segments in packed files are listed as if they had files of their own.
 
         A reader raises `NotFound` if the file is gone. Raises `Unavailable` if the storage cannot
         be listed.
@@ -47,7 +51,12 @@ class LogStorage:
     def _local(self, below: str) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
         try:
             for path in Path(self.where, below).iterdir():
-                yield path.name, path.stat().st_size, path.read_bytes
+                if not path.name.endswith(PACKED):
+                    yield path.name, path.stat().st_size, path.read_bytes
+            for segment in stored_segments(Path(self.where), *below.split("/")):
+                if segment.packed:
+                    yield segment.name, 0, segment.checkpoint
+                    yield segment.table_name, 0, segment.table
         except FileNotFoundError:
             return
         except OSError as error:
@@ -62,7 +71,13 @@ class LogStorage:
         except NotFound:
             return
         for file in place.files:
-            yield file.name, file.size, partial(_whole, file.read)
+            whole = partial(_whole, file.read)
+            if file.name.endswith(PACKED):
+                content = _bounded(file.name, file.size, whole)
+                for name, read in packed_contents(BytesSource(file.name, content)):
+                    yield name, 0, read
+            else:
+                yield file.name, file.size, whole
 
 
 def _whole(read: Callable[[], Iterable[bytes]]) -> bytes:

@@ -27,8 +27,10 @@ from goldenpath.observe.log.segment import (
     folder_of,
     parse_checkpoint,
     render_checkpoint,
-    replica_of,
 )
+from goldenpath.observe.log.segments.compaction import Compaction, compact
+from goldenpath.observe.log.segments.packed_file import PACKED
+from goldenpath.observe.log.segments.stored_segments import TABLE, stored_segments
 from goldenpath.observe.log.spool_tail import SpoolBatch
 from goldenpath.observe.log.subject_keys import Subjects, day_of
 from goldenpath.observe.log.trees.record_tree import tree_of_records
@@ -118,6 +120,10 @@ class PredictionLog:
             or (pending.rows and (is_much or now - pending.since >= seconds))
         ]
 
+    def compact(self) -> Compaction:
+        """Pack the segments of one packed file, if so many are due."""
+        return compact(self._predictions, self._signer.public_key(), most=1)
+
     @property
     def waiting_rows(self) -> int:
         """The number of records that are in memory and not sealed."""
@@ -191,13 +197,14 @@ class PredictionLog:
         chain = _Chain()
         folder = folder_of(self._predictions, header.stage, header.model)
         replica = checked_name(header.replica)
-        known = [p for p in folder.glob(f"*{SUFFIX}") if replica_of(p) == replica]
-        for orphan in folder.glob(f"*-{replica}-*.parquet"):
+        ours = stored_segments(self._predictions, header.stage, header.model)
+        known = {each.stem: each for each in ours if each.replica == replica}
+        for orphan in folder.glob(f"*-{replica}-*{TABLE}"):
             # Without a checkpoint it is not sealed: its records are made again from the spool.
-            if not orphan.with_name(orphan.name.removesuffix(".parquet") + SUFFIX).exists():
+            if not orphan.name.endswith(PACKED) and orphan.name.removesuffix(TABLE) not in known:
                 orphan.unlink()
-        for path in known:
-            content = path.read_bytes()
+        for segment in known.values():
+            content = segment.checkpoint()
             checkpoint = parse_checkpoint(content, self._signer.public_key())
             if checkpoint.number >= chain.number:
                 chain.number = checkpoint.number + 1

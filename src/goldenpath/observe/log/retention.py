@@ -6,9 +6,10 @@ its request numbers, so that earlier gaps stay visible. The checkpoint stays, so
 whole and a segment that the audit log recorded can still be identified.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from io import BytesIO
+from itertools import groupby
 
 import pyarrow.parquet as pq
 
@@ -18,15 +19,11 @@ from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.files import write_whole
 from goldenpath.home import Home
 from goldenpath.observe.log.keeping.legal_hold import holds_unchanged
-from goldenpath.observe.log.log_reader import verified
+from goldenpath.observe.log.log_reader import verified_table
 from goldenpath.observe.log.request_spans import RequestSpans
-from goldenpath.observe.log.segment import (
-    SUFFIX,
-    Checkpoint,
-    checkpoints,
-    parse_checkpoint,
-    table_of,
-)
+from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.compaction import expire_packed, segments_unmoved
+from goldenpath.observe.log.segments.stored_segments import EXPIRED, StoredSegment, stored_segments
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.processes.observer_launch import Keeping
 from goldenpath.release.attest.bundle import Bundle, sign_statement
@@ -36,9 +33,6 @@ from goldenpath.release.attest.statement import EXPIRY, Statement
 from goldenpath.times import timestamp
 
 VERSION = 1
-EXPIRED = ".expired.json"
-
-
 EVERY = timedelta(hours=1)
 
 
@@ -86,67 +80,68 @@ def expire_records(
     `VerificationError` at a segment that fails verification: it is evidence and stays.
     """
     signer = PemSigner.load(home.log_key)
-    with holds_unchanged(home, holds) as kept:
-        return _expired(home, before, now, stage, signer=signer, kept=kept.segments)
+    with holds_unchanged(home, holds) as kept, segments_unmoved(home.predictions):
+        due = [
+            each
+            for each in stored_segments(home.predictions, stage)
+            if each.has_table() and each.relative not in kept.segments
+        ]
+        due.sort(key=lambda each: (each.folder, each.packed))
+        return _expired(due, before, now, signer)
 
 
 def _expired(
-    home: Home,
-    before: datetime,
-    now: datetime,
-    stage: str,
-    *,
-    signer: PemSigner,
-    kept: Collection[str],
+    segments: Iterable[StoredSegment], before: datetime, now: datetime, signer: PemSigner
 ) -> list[str]:
+    """Delete the records of those that are older, file by file."""
     gone = []
-    for path in checkpoints(home.predictions, stage):
-        table = table_of(path)
-        if not table.exists() or str(path.relative_to(home.predictions)) in kept:
-            continue
-        claimed = parse_checkpoint(path.read_bytes(), signer.public_key())
-        if claimed.last_time >= timestamp(before):
-            continue
-        checkpoint = verified(path, signer.public_key())
-        numbers = RequestSpans()
-        column = pq.read_table(table, columns=["sequence"])["sequence"].drop_null()
-        numbers.add_numbers(column.to_numpy())
-        predicate: Mapping[str, JsonValue] = {
-            "version": VERSION,
-            "expiredAt": timestamp(now),
-            "sequences": numbers.text,
-        }
-        statement = Statement((Digest(checkpoint.content),), EXPIRY, predicate)
-        write_whole(_statement_path(path), sign_statement(statement, signer).render())
-        table.unlink()
-        gone.append(table.name)
+    for (folder, packed), group in groupby(segments, key=lambda each: (each.folder, each.packed)):
+        statements: dict[str, bytes] = {}
+        for segment in group:
+            claimed = parse_checkpoint(segment.checkpoint(), signer.public_key())
+            if claimed.last_time >= timestamp(before):
+                continue
+            statements[segment.stem] = _statement(segment, now, signer)
+            if not packed:
+                write_whole(folder / f"{segment.stem}{EXPIRED}", statements[segment.stem])
+                (folder / segment.table_name).unlink()
+            gone.append(segment.table_name)
+        if packed and statements:
+            expire_packed(folder / packed, statements)
     return gone
 
 
-def is_expired(path: Path) -> bool:
-    """Whether the table of a checkpoint is gone and its expiry statement exists."""
-    return not table_of(path).exists() and _statement_path(path).exists()
+def _statement(segment: StoredSegment, now: datetime, signer: PemSigner) -> bytes:
+    """Return the signed statement that the records of a segment expire, with their numbers."""
+    checkpoint, content = verified_table(segment, signer.public_key())
+    numbers = RequestSpans()
+    column = pq.read_table(BytesIO(content), columns=["sequence"])["sequence"].drop_null()
+    numbers.add_numbers(column.to_numpy())
+    predicate: Mapping[str, JsonValue] = {
+        "version": VERSION,
+        "expiredAt": timestamp(now),
+        "sequences": numbers.text,
+    }
+    statement = Statement((Digest(checkpoint.content),), EXPIRY, predicate)
+    return sign_statement(statement, signer).render()
 
 
-def read_expired(path: Path, public_key: bytes) -> tuple[Checkpoint, RequestSpans]:
+def read_expired(segment: StoredSegment, public_key: bytes) -> tuple[Checkpoint, RequestSpans]:
     """Return the checkpoint of an expired table, and the request numbers that were in it.
 
     Raises `VerificationError` unless the log key signed both for the same table.
     """
-    checkpoint = parse_checkpoint(path.read_bytes(), public_key)
-    envelope = Bundle.parse(_statement_path(path).read_bytes()).envelope
+    name = f"{segment.stem}{EXPIRED}"
+    checkpoint = parse_checkpoint(segment.checkpoint(), public_key)
+    envelope = Bundle.parse(segment.expiry()).envelope
     if not any(is_signed(public_key, envelope.signed, each.value) for each in envelope.signatures):
-        raise VerificationError(f"{_statement_path(path).name} is not signed by the key of the log")
+        raise VerificationError(f"{name} is not signed by the key of the log")
     statement = Statement.parse(envelope.payload)
     text = statement.predicate.get("sequences")
     is_about = statement.subjects == (Digest(checkpoint.content),)
     if statement.predicate_type != EXPIRY or not is_about or not isinstance(text, str):
-        raise VerificationError(f"{_statement_path(path).name} is about something else")
+        raise VerificationError(f"{name} is about something else")
     return checkpoint, RequestSpans.parse(text)
-
-
-def _statement_path(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(SUFFIX) + EXPIRED)
 
 
 def end_what_is_old(

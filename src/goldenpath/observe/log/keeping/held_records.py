@@ -1,7 +1,6 @@
 """Finds the records of a prediction or of a person, and the keys without which they are closed."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +9,7 @@ from goldenpath.errors import NotFound
 from goldenpath.home import Home
 from goldenpath.observe.log.keeping.legal_hold import HeldRecords
 from goldenpath.observe.log.log_reader import locate_prediction, read_columns
-from goldenpath.observe.log.segment import checkpoints, table_of
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 from goldenpath.observe.log.subject_keys import Subjects
 
 
@@ -22,27 +21,27 @@ def records_to_hold(home: Home, predictions: Sequence[str], subjects: Sequence[s
     ids: set[str] = set()
     references: set[str] = set()
     days: set[str] = set()
-    segments: set[Path] = set()
+    segments: set[StoredSegment] = set()
     for prediction_id in predictions:
-        path, place = locate_prediction(home, prediction_id)
-        row = read_columns(table_of(path), ("prediction_id", "subject_ref", "key_day"))
+        segment, place = locate_prediction(home, prediction_id)
+        row = read_columns(segment, ("prediction_id", "subject_ref", "key_day"))
         record = row.slice(place, 1).to_pylist()[0]
         ids.add(str(record["prediction_id"]))
         days.add(str(record["key_day"]))
-        segments.add(path)
+        segments.add(segment)
         references |= {str(record["subject_ref"])} - {"None"}
     for name in subjects:
         reference = reference_of(home, name)
         references.add(reference)
-        for path, table in records_of(home, reference):
-            segments.add(path)
+        for segment, table in records_of(home, reference):
+            segments.add(segment)
             days |= {str(day) for day in table["key_day"].to_pylist()}
             ids |= {str(each) for each in table["prediction_id"].to_pylist()}
     return HeldRecords(
         predictions=tuple(sorted(ids)),
         subjects=tuple(sorted(references)),
         days=tuple(sorted(days)),
-        segments=tuple(sorted(str(each.relative_to(home.predictions)) for each in segments)),
+        segments=tuple(sorted(each.relative for each in segments)),
     )
 
 
@@ -58,12 +57,12 @@ def reference_of(home: Home, name: str) -> str:
     return reference
 
 
-def records_of(home: Home, reference: str) -> Iterator[tuple[Path, pa.Table]]:
+def records_of(home: Home, reference: str) -> Iterator[tuple[StoredSegment, pa.Table]]:
     """Yield each segment with records of a pseudonym, and those records."""
-    for path in checkpoints(home.predictions):
-        if not table_of(path).exists():
+    for segment in stored_segments(home.predictions):
+        if not segment.has_table():
             continue
-        table = read_columns(table_of(path), ("prediction_id", "subject_ref", "key_day"))
+        table = read_columns(segment, ("prediction_id", "subject_ref", "key_day"))
         ours = table.filter(pc.equal(table["subject_ref"], pa.scalar(reference)))
         if ours.num_rows:
-            yield path, ours
+            yield segment, ours

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from goldenpath.home import Home
 from goldenpath.observe.log.keeping.legal_hold import KeptByHolds
-from goldenpath.observe.log.segment import checkpoints, parse_checkpoint, table_of
+from goldenpath.observe.log.segment import parse_checkpoint
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
 from goldenpath.observe.log.subject_keys import FILE, Subjects
 from goldenpath.processes.observer_launch import Keep
 from goldenpath.times import timestamp
@@ -53,8 +53,8 @@ def kept_classes(
     for rule in rules:
         inputs = [_day(day, rule, held) for day in days if day[10:].strip() == rule.stage]
         yield _class(rule.stage, "inputs", rule.inputs, inputs, at=at)
-        paths = [p for p in checkpoints(home.predictions, rule.stage) if table_of(p).exists()]
-        records = [_segment(home, path, rule, held) for path in paths]
+        segments = stored_segments(home.predictions, rule.stage)
+        records = [_segment(each, rule, held) for each in segments if each.has_table()]
         records.sort(key=lambda each: each.name)
         yield _class(rule.stage, "records", rule.records, records, at=at)
 
@@ -76,10 +76,10 @@ def _day(day: str, rule: Keep, held: KeptByHolds) -> _Kept:
     return _Kept(day[:10], ends, day in held.days)
 
 
-def _segment(home: Home, path: Path, rule: Keep, held: KeptByHolds) -> _Kept:
-    last = parse_checkpoint(path.read_bytes(), None).last_time
+def _segment(segment: StoredSegment, rule: Keep, held: KeptByHolds) -> _Kept:
+    last = parse_checkpoint(segment.checkpoint(), None).last_time
     ends = datetime.fromisoformat(last) + timedelta(days=rule.records) if rule.records else None
-    return _Kept(last, ends, str(path.relative_to(home.predictions)) in held.segments)
+    return _Kept(last, ends, segment.relative in held.segments)
 
 
 def _class(stage: str, what: str, rule: int, kept: list[_Kept], *, at: datetime) -> KeptClass:

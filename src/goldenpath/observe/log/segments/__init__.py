@@ -1,0 +1,1 @@
+"""The files of sealed segments, and how many of them become one."""
