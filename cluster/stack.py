@@ -18,6 +18,7 @@ from cluster.daemons import Daemons
 from cluster.git_server import GitServer, start_git_server
 from cluster.machine_state import MachineState
 from cluster.node import Node, NodeFailed, prepare_node, start_node, trust_registry
+from cluster.object_store import RunningObjectStore, start_object_store
 from cluster.registry import Registry, start_registry
 from cluster.sandbox_image import NAME, write_sandbox_image
 from goldenpath.errors import Unavailable
@@ -34,6 +35,7 @@ class Stack:
     gateway: RunningGateway
     git_server: GitServer
     prometheus: ScrapingPrometheus
+    object_store: RunningObjectStore
 
 
 class LeftBehind(Exception):
@@ -82,7 +84,8 @@ def running_stack(
         own, address = suites["own"], node.address
         git_server = start_git_server(daemons, folder, debian=own, address=address)
         prometheus = start_prometheus(daemons, folder, debian=own, address=address)
-        yield Stack(plane, node, daemons, registry, gateway, git_server, prometheus)
+        store = start_object_store(daemons, cache / "moto", address=address)
+        yield Stack(plane, node, daemons, registry, gateway, git_server, prometheus, store)
     finally:
         _take_down(daemons, plane, node)
         before.restore()

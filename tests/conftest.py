@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 # Tests start hundreds of Pythons. Each would compile all that it imports if the caller's
 # environment forbids to write it down, as containers often do.
@@ -24,6 +26,9 @@ from tests.starter import LASTING, make_starter  # noqa: E402 - as above
 
 _numbers = count()
 _failed = set[str]()
+# A busy machine is no fault of what is tested.
+hypothesis_settings.register_profile("suite", suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture

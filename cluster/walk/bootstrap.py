@@ -14,7 +14,7 @@ from goldenpath.processes.tool import run_tool
 _SECONDS = 180.0
 _VALUES = "cluster/values/values.yaml"
 _STAGE = "cluster/stage/kustomization.yaml"
-_OVERLAY = "cluster/overlays/standard/kustomization.yaml"
+OVERLAY = "cluster/overlays/standard/kustomization.yaml"
 # The other parts need Kyverno, External Secrets or the Prometheus operator, which are not here.
 _APPLIED = ("platform", "platform-argocd", "platform-builtin-admission")
 _KINDS = "servingruntime,resourcequota,limitrange,networkpolicy,poddisruptionbudget,cronjob,role"
@@ -24,9 +24,9 @@ def bootstrap(scene: Scene, record: WalkRecord) -> None:
     """Commit the files, show Argo CD the repository by hand, and wait until they are applied."""
     road = scene.road
     road.run(f"platform init --target kubernetes {acting(ENGINEER)}")
-    _own(scene, _VALUES, _with_values(road.blob(_VALUES).decode(), _values(scene)))
-    _own(scene, _STAGE, road.blob(_STAGE).decode() + _stage(scene))
-    _own(scene, _OVERLAY, road.blob(_OVERLAY).decode() + _overlay(scene))
+    own_file(scene, _VALUES, _with_values(road.blob(_VALUES).decode(), _values(scene)))
+    own_file(scene, _STAGE, road.blob(_STAGE).decode() + _stage(scene))
+    own_file(scene, OVERLAY, road.blob(OVERLAY).decode() + _overlay(scene))
     clone = road.folder / "clone"
     run = run_tool(["git", "clone", "--quiet", str(road.gitops), str(clone)])
     if run.exit_code:
@@ -54,11 +54,13 @@ def _await_synced(scene: Scene, name: str) -> None:
     )
 
 
-def _own(scene: Scene, path: str, text: str) -> None:
-    """Change a file as the owner of the platform does."""
+def own_file(scene: Scene, path: str, text: str) -> None:
+    """Change a file as the owner of the platform does; after set-up a second person confirms it."""
     file = scene.road.folder / "own.yaml"
     file.write_text(text, "utf-8")
-    scene.road.run(f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}")
+    line = f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}"
+    if proposal := scene.road.ask(line)["proposal"]:
+        scene.road.run(f"confirm {proposal} {acting('risk-manager')}")
 
 
 def _values(scene: Scene) -> Mapping[str, str]:
@@ -67,6 +69,7 @@ def _values(scene: Scene) -> Mapping[str, str]:
         "initializerImage": scene.images.initializer,
         "jobsImage": scene.images.jobs,
         "prometheus": scene.stack.prometheus.address,
+        "predictions": scene.stack.object_store.url,
         "gitops": scene.stack.git_server.address(scene.road.gitops),
         "gatewayClass": "contour",
         "authoritiesFile": "/etc/authorities/ca.crt",

@@ -10,7 +10,14 @@ from cluster.walk.load import ask_many, load
 from cluster.walk.record import WalkRecord, await_value
 from cluster.walk.road import ENGINEER, MODEL, STAGES, acting
 from cluster.walk.serving_pods import BODY
-from cluster.walk.stages import Scene, application_of, application_state, namespace_of, service_name
+from cluster.walk.stages import (
+    Scene,
+    application_of,
+    application_state,
+    namespace_of,
+    refresh,
+    service_name,
+)
 from cluster.walk.traffic import COUNTED, UNDER_LOAD, await_split, is_split
 
 STAGE = "prod"
@@ -100,7 +107,7 @@ def enter_without_room(scene: Scene, record: WalkRecord, old: str, new: str) -> 
     try:
         with load(address, BODY, UNDER_LOAD) as answers:
             scene.road.enter(new, STAGE)
-            refresh(scene, STAGE)
+            refresh(scene, application_of(STAGE))
             place = ("-n", namespace_of(STAGE), "get", "pods", "-l")
             label = f"app=isvc.{service_name(new)}-predictor"
             shown = "jsonpath={.items[*].status.conditions[?(@.type=='PodScheduled')].reason}"
@@ -137,7 +144,7 @@ def prune(scene: Scene, record: WalkRecord, gone: str) -> None:
 def sync_again(scene: Scene, record: WalkRecord) -> None:
     """Let Argo CD look again: no object gets another version."""
     before = _versions(scene)
-    refresh(scene, STAGE)
+    refresh(scene, application_of(STAGE))
     await_synced(scene, STAGE)
     after = _versions(scene)
     record.require(before == after, "a second sync changes nothing", after)
@@ -151,7 +158,7 @@ def hold(scene: Scene, record: WalkRecord, digest: str) -> None:
     person = acting(ENGINEER)
     scene.road.run(f"hold {MODEL} --stage {STAGE} --reason 'the walk holds' {person}")
     scene.road.run(f"promote {digest} --stage {STAGE} {person}", expect=6)
-    refresh(scene, STAGE)
+    refresh(scene, application_of(STAGE))
     await_synced(scene, STAGE)
     record.require(before == _versions(scene), "a held stage refuses a promotion", "exit code 6")
 
@@ -161,14 +168,6 @@ def look_for_new_folders(scene: Scene) -> None:
     scene.kubectl(
         *("-n", "argocd", "annotate", "applicationset", "models", "--overwrite"),
         "argocd.argoproj.io/application-set-refresh=true",
-    )
-
-
-def refresh(scene: Scene, stage: str) -> None:
-    """Let Argo CD look at git now and not in its next round."""
-    scene.kubectl(
-        *("-n", "argocd", "annotate", "application", application_of(stage), "--overwrite"),
-        "argocd.argoproj.io/refresh=hard",
     )
 
 
@@ -183,7 +182,7 @@ def await_synced(scene: Scene, stage: str) -> float:
         try:
             if time.monotonic() - asked > _REFRESH_SECONDS:
                 asked = time.monotonic()
-                refresh(scene, stage)
+                refresh(scene, application_of(stage))
             return application_state(scene, application_of(stage))
         except KubectlFailed as error:
             return str(error)

@@ -39,7 +39,12 @@ def follow_many(scene: Scene, record: WalkRecord, models: int) -> None:
         count = models * len(STAGES)
         limit = _SECONDS + count * _SECONDS_A_SERVICE
         await_value(
-            lambda: _states(scene), lambda states: states == f"{count} of {count}", limit, _SET
+            lambda: _states(scene),
+            lambda states: states == f"{count} of {count}",
+            limit,
+            _SET,
+            # To list them all is work that the API server has no time for.
+            pause=5,
         )
         seconds = time.monotonic() - began
     finally:

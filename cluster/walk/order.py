@@ -14,6 +14,7 @@ from cluster.walk import (
     many_models,
     serving_pods,
     traffic,
+    witnessed_logs,
 )
 from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import begin_road
@@ -75,7 +76,7 @@ def _steps(
     yield "5  weights and roll-backs, applied by hand", lambda: _by_hand(scene, record, releases)
     yield "6  Argo CD follows commits", lambda: following.begin_following(scene, record, first)
     # Here, since a release that comes back to a stage holds it, and no judge moves what is held.
-    yield "7  the judge as a job", lambda: judged_canary.judge_canary(scene, record, second)
+    yield "7  the judge and the witness", lambda: _run_jobs(scene, record, second)
     yield "8  a canary by commits", lambda: following.walk_canary(scene, record, second)
     yield "9  a rollback by a commit", lambda: following.roll_back(scene, record, first)
     yield "10  no room for a pod", lambda: following.enter_without_room(scene, record, first, third)
@@ -95,6 +96,11 @@ def _serve(scene: Scene, record: WalkRecord, release: str) -> None:
     serving_pods.refuse_old_form(scene, record, release)
     serving_pods.serve_fetched(scene, record, release)
     serving_pods.refuse_unsigned(scene, record, release)
+
+
+def _run_jobs(scene: Scene, record: WalkRecord, canary: str) -> None:
+    judged_canary.judge_canary(scene, record, canary)
+    witnessed_logs.anchor_logs(scene, record, judged_canary.STAGE)
 
 
 def _by_hand(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> None:

@@ -62,12 +62,20 @@ class WalkRecord:
 
 
 def await_value(
-    read: Callable[[], str], is_reached: Callable[[str], bool], seconds: float, what: str
+    read: Callable[[], str],
+    is_reached: Callable[[str], bool],
+    seconds: float,
+    what: str,
+    *,
+    pause: float = 0.5,
 ) -> str:
-    """Poll until the value is as expected and return it. Raises `WalkFailed` with the last one."""
+    """Poll until the value is as expected and return it. Raises `WalkFailed` with the last one.
+
+    `pause` is the seconds between two looks.
+    """
     give_up = time.monotonic() + seconds
     while not is_reached(value := read()):
         if time.monotonic() > give_up:
             raise WalkFailed(f"{what}: not reached in {seconds:g} s, last seen: {value[-1500:]}")
-        time.sleep(0.5)
+        time.sleep(pause)
     return value

@@ -95,9 +95,10 @@ class ClusterRoad:
         """Return a file of the gitops repository, as main has it."""
         return self._git("cat-file", "blob", f"main:{path}")
 
-    def head(self) -> str:
-        """Return the newest commit of the gitops repository."""
-        return self._git("rev-parse", "main").decode("ascii").strip()
+    def head(self, branch: str = "main") -> str:
+        """Return the newest commit of a branch of the gitops repository; empty without one."""
+        shown = "--format=%(objectname)"
+        return self._git("for-each-ref", shown, f"refs/heads/{branch}").decode("ascii").strip()
 
     def author(self, commit: str) -> str:
         """Return who made a commit."""

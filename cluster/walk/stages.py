@@ -127,3 +127,11 @@ def application_state(scene: Scene, name: str) -> str:
         )
     except KubectlFailed as error:
         return str(error)
+
+
+def refresh(scene: Scene, application: str) -> None:
+    """Let Argo CD look at git now and not in its next round."""
+    scene.kubectl(
+        *("-n", "argocd", "annotate", "application", application, "--overwrite"),
+        "argocd.argoproj.io/refresh=hard",
+    )

@@ -36,4 +36,4 @@ def test_a_part_that_is_there_is_not_missing(cache: Path) -> None:
     missing = missing_parts(cache)
 
     assert "kubectl" not in missing
-    assert {"kubelet", "own", "forky", "envoy"} <= set(missing)
+    assert {"kubelet", "own", "forky", "envoy", "moto"} <= set(missing)
