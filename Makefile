@@ -42,9 +42,9 @@ types: setup
 contracts: setup
 	$(BIN)/lint-imports --no-cache
 
-# File by file; a worker takes the next file when it is done with one. Four workers keep two cores
-# busy, because tests of processes also wait.
-TESTS := $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# File by file, in forks of the process that collected them: tests/workers.py. Four of them keep two
+# cores busy, because tests of processes also wait.
+TESTS := $(BIN)/pytest --workers 4
 
 unit: setup
 	$(TESTS)

@@ -21,7 +21,7 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "b
 gc.disable()
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
-from tests import order, sizes  # noqa: E402 - as above
+from tests import order, sizes, verbs, workers  # noqa: E402 - as above
 from tests.starter import LASTING, make_starter  # noqa: E402 - as above
 
 _numbers = count()
@@ -74,6 +74,23 @@ def project(starter: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "credit-default"
     shutil.copytree(starter, folder)
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of our own."""
+    workers.add_option(parser)
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Runs the tests in several processes, if that was asked for."""
+    count: int = session.config.getoption("--workers")
+    if session.config.option.collectonly:
+        return None
+    if not count:
+        verbs.prepare()
+        return None
+    workers.run_side_by_side(session, count)
+    return True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from goldenpath.home import Home
 from tests.cli.saying import Command
 from tests.sizes import FULL
+from tests.verbs import run_verb
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 NONSENSE = ("", "x", "../../x", "-", "ü\n", "sha256:" + "0" * 64, "sha256:zz", "layout:", "oci://")
@@ -22,9 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a platform in it, and the key of the engineer who made it."""
     made = tmp_path_factory.mktemp("platform")
     home = {**os.environ, "GOLDENPATH_HOME": str(made / ".goldenpath")}
-    subprocess.run(
-        [GOLDENPATH, "init", *ACTING, "--make-key"], cwd=made, env=home, check=True, stdout=-3
-    )
+    run_verb(["init", *ACTING, "--make-key"], environment=home, folder=made).check_returncode()
     return made
 
 

@@ -14,7 +14,7 @@ from goldenpath.compose.stores import (
     store_uri,
     throwaway_store,
 )
-from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
 from goldenpath.oci.copy import copy
 from goldenpath.oci.stores.layout import LayoutStore
@@ -157,8 +157,11 @@ def test_what_was_pulled_is_read_without_the_registry(
 def test_the_address_of_a_manifest_of_a_cluster_names_the_same_release(
     home: Home, scheme: str
 ) -> None:
-    store, name = locate(f"{scheme}://127.0.0.1:1/models/credit@{UNKNOWN}", home)
+    with fake_registry() as registry:
+        address = f"{registry.address}/models/credit"
+        image = push_image(open_store(f"oci+http://{address}"))
 
-    assert name == UNKNOWN
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1"):
-        store.resolve(UNKNOWN)
+        store, name = locate(f"{scheme}://{address}@{image.digest}", home)
+
+        assert name == image.digest.text
+        assert store.resolve(name).digest == image.digest

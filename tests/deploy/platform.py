@@ -41,6 +41,7 @@ from tests.promote.repository.deployed import replacing
 from tests.release.attest.runs import BUILDER, training_run
 from tests.serve.onnx_graph import logistic_regression
 from tests.serve.running import CONTRACT, WEIGHTS
+from tests.verbs import run_verb
 
 PATIENCE = 40.0
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -222,12 +223,8 @@ class Up:
 
 def goldenpath(home: Home, *arguments: str, **variables: str) -> tuple[int, object]:
     """Exit code and JSON answer of a verb."""
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, *arguments, "--output", "json"],
-        env={**os.environ, "GOLDENPATH_HOME": str(home.root), **variables},
-        capture_output=True,
-        check=False,
-    )
+    environment = {**os.environ, "GOLDENPATH_HOME": str(home.root), **variables}
+    done = run_verb([*arguments, "--output", "json"], environment=environment)
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr.decode()
 
 

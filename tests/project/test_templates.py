@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,8 @@ from goldenpath.project.load import faults
 from goldenpath.project.scaffold import TEMPLATES
 from tests.sizes import full_size
 from tests.starter import share_environments
+from tests.verbs import run_verb
 
-GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 WALKED = ("pricing", "triage", "text", "empty")
 """The template `credit` is walked by the demo and by the tests of builds."""
 pytestmark = pytest.mark.timeout(900)
@@ -42,13 +41,8 @@ class Walk:
     def run(self, *words: str, at: Path | None = None, expect: int = 0) -> str:
         """Run a verb, which has to end with `expect`. Return what it printed."""
         environment = {**os.environ, "GOLDENPATH_HOME": str(self.folder / "home")}
-        done = subprocess.run(
-            [GOLDENPATH, *words],
-            cwd=at or self.project,
-            env={**environment, "MLFLOW_TRACKING_URI": ""},
-            capture_output=True,
-            check=False,
-        )
+        alone = {**environment, "MLFLOW_TRACKING_URI": ""}
+        done = run_verb(words, environment=alone, folder=at or self.project)
         assert done.returncode == expect, done.stderr.decode() + done.stdout.decode()
         return done.stdout.decode()
 

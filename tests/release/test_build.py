@@ -26,6 +26,7 @@ from tests.quick_project import commit, quicken
 from tests.release.catalogue.tables import copy_empty_catalogue
 from tests.sizes import full_size
 from tests.starter import share_environments
+from tests.verbs import run_verb
 
 GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
@@ -36,9 +37,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _run(home: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [GOLDENPATH, *words], cwd=folder, env=_environment(home), capture_output=True, check=False
-    )
+    return run_verb(words, environment=_environment(home), folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -245,8 +244,7 @@ def test_a_runner_builds_from_four_variables_and_the_release_is_in_the_registry(
             "GOLDENPATH_TRUST": msgspec.json.decode((home / "trust.json").read_bytes())["root"],
             "GOLDENPATH_SIGNING_KEY": (home / "keys" / "release.pem").read_text(),
         }
-        command = [str(GOLDENPATH), "build", "--output", "json"]
-        built = subprocess.run(command, cwd=quick, env=runner, capture_output=True, check=False)
+        built = run_verb(["build", "--output", "json"], environment=runner, folder=quick)
         assert built.returncode == 0, built.stderr.decode()
         digest = msgspec.json.decode(built.stdout)["digest"]
 

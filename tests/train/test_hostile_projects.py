@@ -17,7 +17,7 @@ from goldenpath.processes.sandbox.request import LANDLOCK, NAMESPACES, PROCESSES
 from goldenpath.project.load import load_project
 from goldenpath.train.environment.lock_check import accepted_lock
 from goldenpath.train.environment.uv_program import Uv
-from goldenpath.train.run import train
+from goldenpath.train.run import Trained, train
 from tests.confined import confined
 from tests.quick_project import commit
 from tests.sizes import full_size
@@ -127,8 +127,8 @@ def test_nothing_of_a_build_outlives_it(quick: Quick, tmp_path: Path) -> None:
 _WITHOUT = full_size("test_a_machine_that_lacks_something_builds_says_so_and_records_it")
 
 
-def test_the_record_names_what_confined_the_build(quick: Quick, tmp_path: Path) -> None:
-    assert quick.run("pass", tmp_path / "work").run.confinement == HERE.measures
+def test_the_record_names_what_confined_the_build(brief: Trained) -> None:
+    assert brief.run.confinement == HERE.measures
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from goldenpath.parsers.yaml_parser import parse_yaml
 from goldenpath.promote.manifests.kustomize.packaged_files import packaged_files
 from tests.promote.example import platform
 from tests.promote.manifests.test_ways_in import ways
+from tests.sizes import full_size
 
 WORDS = CaseWords(
     "models-prod", platform().registry_prefix, "credit-default", Digest.of(b"one"),
@@ -74,6 +75,7 @@ def test_there_are_many_each_has_a_name_and_each_rule_has_cases() -> None:
     assert tried <= rules
 
 
+@full_size("test_each_bad_manifest_is_refused_by_the_rule_that_it_is_for_and_by_no_other")
 def test_without_a_rule_exactly_its_cases_are_admitted() -> None:
     for case in cases():
         if case.expected == "refused":

@@ -4,8 +4,6 @@ import dataclasses
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,8 +16,7 @@ from goldenpath.promote.platform.expression import Expression
 from goldenpath.promote.workspace.stage_changes import promote
 from goldenpath.train.training_run import Metric
 from tests.promote.road import METRICS, Road, good_run
-
-GOLDENPATH = Path(sys.executable).parent / "goldenpath"
+from tests.verbs import run_verb
 
 
 @pytest.mark.parametrize("auc", [0.88, 0.84])
@@ -42,15 +39,10 @@ def test_laptop_ci_and_promotion_give_the_same_verdict(
     runner = tmp_path / "runner"
     shutil.copytree(road.home.registry, runner / "registry")
     shutil.copy(road.home.trust, runner)
-    ci = subprocess.run(
-        [GOLDENPATH, "gate", *words],
-        env={
-            **os.environ,
-            "GOLDENPATH_HOME": str(runner),
-            "GOLDENPATH_GITOPS": str(road.home.gitops),
-        },
-        cwd=tmp_path, capture_output=True, check=False,
-    )  # fmt: skip
+    theirs = {
+        **os.environ, "GOLDENPATH_HOME": str(runner), "GOLDENPATH_GITOPS": str(road.home.gitops),
+    }  # fmt: skip
+    ci = run_verb(["gate", *words], environment=theirs, folder=tmp_path)
     road.now = datetime.now(UTC)
     done = promote(road.desk("platform-engineer"), digest, "prod", steps=(100,))
 

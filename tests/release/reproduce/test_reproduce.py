@@ -6,7 +6,6 @@ All of it has the full size; the small one is in `test_reproduction.py`.
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -16,8 +15,8 @@ from tests.quick_project import commit, quicken
 from tests.release.catalogue.tables import copy_empty_catalogue
 from tests.sizes import full_size
 from tests.starter import share_environments
+from tests.verbs import run_verb
 
-GOLDENPATH = Path(sys.executable).parent / "goldenpath"
 pytestmark = pytest.mark.timeout(600)  # several whole builds, on a machine that may be busy
 
 
@@ -39,10 +38,7 @@ class Machine:
 
     def run(self, *words: str, folder: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
         seen = {**os.environ, "GOLDENPATH_HOME": str(self.home), "MLFLOW_TRACKING_URI": ""}
-        return subprocess.run(
-            [GOLDENPATH, *words], cwd=folder or self.project, env=seen, capture_output=True,
-            check=False,
-        )  # fmt: skip
+        return run_verb(words, environment=seen, folder=folder or self.project)
 
     def edit(self, file: str, old: str, new: str) -> None:
         text = (self.project / file).read_text()

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +23,7 @@ from goldenpath.train.given_model import write_given
 from tests.serve.onnx_graph import logistic_regression
 from tests.sizes import FULL
 from tests.starter import UV, environment, share_environments
-
-GOLDENPATH = Path(sys.executable).parent / "goldenpath"
+from tests.verbs import run_verb
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +97,8 @@ class _Road:
 
     def run(self, *words: str, code: int = 0) -> str:
         """Run a verb, which has to end with `code`. Return what it printed."""
-        done = subprocess.run(
-            [GOLDENPATH, *words],
-            cwd=self.folder,
-            env={**os.environ, "GOLDENPATH_HOME": str(self.folder / "home")},
-            capture_output=True,
-            check=False,
-        )
+        environment = {**os.environ, "GOLDENPATH_HOME": str(self.folder / "home")}
+        done = run_verb(words, environment=environment, folder=self.folder)
         assert done.returncode == code, done.stderr.decode() + done.stdout.decode()
         return done.stdout.decode()
 
