@@ -36,8 +36,9 @@ def verb(reference: str, stage: str, name: str, output: Format) -> None:
     digest = compose.release_or_newest(home, reference)
     trusted = compose.trusted(home)
     view = Viewpoint(
-        repository, trusted, store, compose.now(), compose.seen(home), compose.monitors_of(home)
-    )
+        repository, trusted, store, compose.now(), compose.seen(home), compose.monitors_of(home),
+        compose.looks_of(home),
+    )  # fmt: skip
     judged = assess(view, digest, stage, name).decision
     verdict = "every gate is open" if judged.allowed else "closed"
     text = f"{digest} for {stage}\n{findings_text(judged.findings)}\n{verdict}"

@@ -11,10 +11,11 @@ from goldenpath.cli.log_hold import hold
 from goldenpath.cli.log_lift import lift
 from goldenpath.cli.log_retention import retention
 from goldenpath.cli.log_show import show_records
+from goldenpath.cli.log_tiles import tiles
 
 
 @click.group(
-    commands=[anchor, check, show_records, compact_log, erase, expire, hold, lift, retention]
+    commands=[anchor, check, show_records, compact_log, erase, expire, hold, lift, retention, tiles]
 )
 def verb() -> None:
     """Check, show, anchor, compact, hold, erase or expire predictions in the log."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from goldenpath.audit.answers.override_records import RecordedOverride, overridden
+from goldenpath.audit.answers.override_records import overridden
 from goldenpath.audit.registers.oversight import OverseenModel, OversightRegister, StopDrill
+from goldenpath.audit.report.evidence_bundle import RecordedOverride
 from goldenpath.audit.timeline.moment import show_moment
 
 

@@ -53,9 +53,9 @@ def write(
     moment = parse_moment(as_of, compose.now())
     made = compose.made_report(compose.home(), reference, moment, profile)
     is_json = form == "json"
-    content = record_json(made.report) + b"\n" if is_json else made.rendered(form)
+    content = record_json(made.record) + b"\n" if is_json else made.rendered(form)
     if file is None:
-        show(made.report, content.decode().rstrip("\n"), "json" if is_json else output)
+        show(made.record, content.decode().rstrip("\n"), "json" if is_json else output)
         return
     compose.write_whole(file, content)
     note(f"wrote {file}")

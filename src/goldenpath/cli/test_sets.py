@@ -3,11 +3,12 @@
 import click
 
 from goldenpath import compose
-from goldenpath.audit.test_sets.look_ledger import LookedAtData, gather_looks
-from goldenpath.audit.test_sets.optimism import CONFIDENCE
+from goldenpath.audit.test_sets.look_ledger import gather_looks
 from goldenpath.audit.timeline.moment import parse_moment
 from goldenpath.cli.output import Format, output_option, show
 from goldenpath.cli.tables import TableRow, table
+from goldenpath.promote.gates.test_sets.data_looks import LookedAtData
+from goldenpath.promote.gates.test_sets.optimism import CONFIDENCE
 
 
 @click.command()
@@ -40,4 +41,5 @@ def _row(each: LookedAtData) -> TableRow:
     first, last = each.looks[0].time[:10], each.looks[-1].time[:10]
     bounds = (f"{each.fixed_bound:.4f}", f"{each.adaptive_bound:.4f}")
     name = f"{', '.join(each.names)} {each.digest[:19]}"
-    return TableRow((name, str(len(each.looks)), str(each.rows), first, last, *bounds))
+    looks = f"{len(each.looks)}" + f" to {each.most}" * bool(each.perhaps)
+    return TableRow((name, looks, str(each.rows), first, last, *bounds))

@@ -26,8 +26,8 @@ def verb(model: str, stage: str, reference: str | None, output: Format) -> None:
     home = compose.home()
     digest = None if reference is None else compose.release(home, reference)
     store, trusted = compose.platform_store(home), compose.trusted(home)
-    seen, monitors = compose.seen(home), compose.monitors_of(home)
-    view = Viewpoint(compose.gitops(home), trusted, store, compose.now(), seen, monitors)
+    seen, monitors, looks = compose.seen(home), compose.monitors_of(home), compose.looks_of(home)
+    view = Viewpoint(compose.gitops(home), trusted, store, compose.now(), seen, monitors, looks)
     missing = what_is_missing(view, model, stage, digest)
     rollback = missing.rollback
     drifted = () if rollback is None else tuple(_drift(home, stage, model, rollback.digest))

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.platform_changes import change_trust as change_trust
     from goldenpath.compose.platform_changes import confirm as confirm
     from goldenpath.compose.platform_changes import convert as convert
+    from goldenpath.compose.platform_changes import looks_of as looks_of
     from goldenpath.compose.platform_changes import set_up as set_up
     from goldenpath.compose.platform_changes import set_up_cluster as set_up_cluster
     from goldenpath.compose.platform_changes import workspace as workspace
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.process_context import uv as uv
     from goldenpath.compose.process_context import write_whole as write_whole
     from goldenpath.compose.proofs.erasing import erased as erased
+    from goldenpath.compose.proofs.event_tree import export_tiles as export_tiles
     from goldenpath.compose.proofs.proving import proof_sources as proof_sources
     from goldenpath.compose.proofs.replaying import open_inputs_for as open_inputs_for
     from goldenpath.compose.proofs.replaying import replay_loader as replay_loader
@@ -136,6 +138,7 @@ _PARTS = {
         "signed_records",
     ),
     "audits.registry_upkeep": ("registry_upkeep",),
+    "proofs.event_tree": ("export_tiles",),
     "containers.copied_logs": ("anchor_copied_log",),
     "witness": ("held", "witness_key"),
     "process_context": (
@@ -161,6 +164,7 @@ _PARTS = {
         "change_trust",
         "confirm",
         "convert",
+        "looks_of",
         "set_up",
         "set_up_cluster",
         "workspace",

@@ -35,6 +35,7 @@ from goldenpath.promote.workspace.workspace import Outcome, Workspace
 if TYPE_CHECKING:
     from goldenpath.promote.acts.holding import DeploymentUse
     from goldenpath.promote.forge.pull_request import Forge
+    from goldenpath.promote.gates.test_sets.data_looks import LookLedger, LookReader
     from goldenpath.promote.workspace.clock_check import OtherClock
 
 
@@ -119,6 +120,18 @@ def workspace(home: Home, acting: Identity) -> Workspace:
     return _workspace(home, newest.platform, acting, forge(newest.platform))
 
 
+def looks_of(home: Home) -> "LookReader":
+    """Return what counts the looks at data, for the gate `test-sets`."""
+
+    def read() -> "LookLedger":  # imported late: most acts need no registers
+        from goldenpath.audit.test_sets.look_ledger import gather_looks
+        from goldenpath.compose.audits.register_sources import signed_records
+
+        return gather_looks(signed_records(home, now()), home)
+
+    return read
+
+
 def _workspace(
     home: Home, platform: Platform, acting: Identity, pull_requests: "Forge | None"
 ) -> Workspace:
@@ -139,4 +152,5 @@ def _workspace(
         pull_requests,
         other_clock,
         monitors_of(home),
+        looks_of(home),
     )

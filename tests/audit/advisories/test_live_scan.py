@@ -15,7 +15,8 @@ from goldenpath.audit.advisories.advisory_findings import (
     update_findings,
     with_vex,
 )
-from goldenpath.audit.advisories.live_exposure import UNREAD, Exposure, exposures, live_releases
+from goldenpath.audit.advisories.live_exposure import Exposure, exposures, live_releases
+from goldenpath.audit.advisories.severity_limits import UNREAD
 from goldenpath.audit.advisories.vex_statement import VEX, VexClaim, vex_statement
 from goldenpath.audit.alarms.closing import ListedFinding, listed
 from goldenpath.audit.health.monitor_evidence import monitor_view

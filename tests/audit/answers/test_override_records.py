@@ -8,7 +8,6 @@ import pytest
 
 from goldenpath.audit.answers.override_records import (
     OverrideDesk,
-    RecordedOverride,
     overridden,
     read_overrides,
     record_override,
@@ -16,6 +15,7 @@ from goldenpath.audit.answers.override_records import (
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.audit.registers.oversight import OverseenModel, OversightRegister
+from goldenpath.audit.report.evidence_bundle import RecordedOverride
 from goldenpath.cli.oversight_page import overrides_sentence
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from goldenpath.audit.answers.predictions import answers_at, summarise
 from goldenpath.audit.answers.trace import opened_texts, render_trace, trace
@@ -119,6 +119,19 @@ def test_an_unknown_answer_is_not_found(served: Served) -> None:
     result = CliRunner().invoke(verb.verb, ["0" * 32], env=served.environment)
 
     assert isinstance(result.exception, NotFound)
+
+
+def test_a_trace_as_of_a_time_knows_nothing_of_later(served: Served) -> None:
+    def ask(minutes: float) -> Result:
+        moment = (ANSWERED + timedelta(minutes=minutes)).isoformat()
+        words = [served.prediction_id, "--at", moment, "--output", "json"]
+        return CliRunner().invoke(verb.verb, words, env=served.environment)
+
+    sealed = ask(1)
+
+    assert sealed.exit_code == 0, sealed.exception
+    before = ask(-1).exception
+    assert isinstance(before, NotFound) and "was not in the sealed log yet" in before.message
 
 
 def test_a_trace_over_another_release_is_refused(served: Served, tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ from goldenpath.audit.report.evidence_bundle import (
     EvidenceBundle,
     LogSummary,
     LostStatement,
+    NotedAdvisory,
+    RecordedOverride,
 )
 from goldenpath.audit.report.report import inputs_digest
 from goldenpath.digest import Digest
+from goldenpath.promote.gates.test_sets.data_looks import DataLook, LookedAtData, LookLedger
 from goldenpath.release.attest.statement import APPROVAL
 from tests.audit.made import bundle_of, make_release
 
@@ -38,6 +41,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> EvidenceBundle:
         lost=(LostStatement(Digest.of(b"lost"), (APPROVAL,), "the decision"),),
         monitored=("prod",),
         calibration=(CalibrationBin(0.1, 0.1, 0.0, 0.2, 100),),
+        overrides=(RecordedOverride("t", "prod", "credit", "p", "officer", "slip", "manager"),),
+        advisories=(NotedAdvisory("a", "prod", "high", "it", "t", "o", "d", is_overdue=False),),
+        looks=LookLedger(
+            datetime.fromisoformat(made.as_of),
+            (LookedAtData("sha256:d", ("d",), (DataLook(made.digest, "t", 9),)),),
+            ("a gap",),
+        ),
         predictions=LogSummary(1, "2026-11-22T13:01:00Z", "2026-11-22T13:01:00Z", 0),
     )
 

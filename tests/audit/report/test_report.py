@@ -1,8 +1,10 @@
 """The technical documentation: what it proves, what it shows as missing, what it never says."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,16 @@ from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState, LogStates
 from goldenpath.audit.report.contradictions import contradictions
 from goldenpath.audit.report.control_map import current_map
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle, LostStatement
+from goldenpath.audit.report.evidence_bundle import (
+    EvidenceBundle,
+    LostStatement,
+    NotedAdvisory,
+    RecordedOverride,
+)
 from goldenpath.audit.report.report import Report, render_markdown, report
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
+from goldenpath.promote.gates.test_sets.data_looks import LookLedger
 from goldenpath.release.attest.policy import SignedStatement
 from goldenpath.release.attest.statement import (
     APPROVAL,
@@ -81,8 +89,8 @@ def rebuilt(folder: Path, run: TrainingRun) -> EvidenceBundle:
 def test_the_map_has_the_fields_and_sources_of_the_specification() -> None:
     fields = current_map().fields
 
-    assert len(fields) == 89, "86 of the specification, and three of laws beside it"
-    assert [sum(f.source == source for f in fields) for source in "AMH"] == [50, 12, 27]
+    assert len(fields) == 91, "86 of the specification, three of laws beside it, two of ledgers"
+    assert [sum(f.source == source for f in fields) for source in "AMH"] == [52, 12, 27]
     assert current_map().celex == "02024R1689-20260727"
 
 
@@ -97,7 +105,7 @@ def test_a_whole_release_has_proven_declared_and_missing_fields(bundle: Evidence
     assert made.field("9.4").status == "NOT YET OBSERVABLE"
     assert made.field("1.11").status == "NOT APPLICABLE"
     assert made.field("5.1").status == "MISSING"
-    assert sum(made.counts.values()) == 89
+    assert sum(made.counts.values()) == 91
 
 
 def test_the_same_bundle_gives_the_same_bytes(bundle: EvidenceBundle, made: Made) -> None:
@@ -508,19 +516,89 @@ def test_what_is_attached_is_looked_up(bundle: EvidenceBundle) -> None:
     assert of(replace(bundle, monitored=("prod",))).field("9.2").status == "OBSERVED"
 
 
-def test_answers_that_people_overrode_are_observed_and_listed(bundle: EvidenceBundle) -> None:
+def test_only_overrides_with_a_signature_that_counts_are_observed(bundle: EvidenceBundle) -> None:
     assert of(bundle).field("3.5").status == "MISSING" and of(bundle).field("3.5").shown == ()
-    posted = Event(
-        "2026-11-22T13:30:00.000000Z", "answer.overridden", "officer", "prod", "credit",
-        bundle.digest.text, details={"prediction": "answer-1"},
+    good = RecordedOverride(
+        "2026-11-22T13:30:00.000000Z", "prod", "credit", "answer-1", "credit officer",
+        "salary slip", "officer",
     )  # fmt: skip
-    other = replace(posted, digest=Digest.of(b"other release").text)
+    unlisted = replace(good, fault="platform.toml lists no officer with the signing key")
+    altered = replace(good, fault="the event says something else", is_altered=True)
 
-    assert of(replace(bundle, events=(*bundle.events, other))).field("3.5").status == "MISSING"
-    field = of(replace(bundle, events=(*bundle.events, posted))).field("3.5")
+    field = of(replace(bundle, overrides=(good, unlisted))).field("3.5")
     assert field.status == "OBSERVED" and "answer-1" in " ".join(field.shown)
+    assert "1 records of answers that people overrode, signed by officer" in field.proofs[0].note
+    assert "1 do not count: platform.toml lists no officer" in field.proofs[0].note
+    assert of(replace(bundle, overrides=(unlisted,))).field("3.5").status == "MISSING"
+    assert of(replace(bundle, overrides=(good, altered))).field("3.5").status == "CONTRADICTED"
     lost = LogStates(LogState("gone", ("it is gone",)), LogState("whole"))
     assert of(replace(bundle, logs=lost)).field("3.5").status == "CONTRADICTED"
+
+
+ADVISORY = NotedAdvisory(
+    "advisory-1", "prod", "high", "flawed==1.2 falls under CVE-2026-7", "2026-11-22T13:00:00Z",
+    "credit-risk team", "2026-12-22T13:00:00Z", is_overdue=False,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("time", "status"),
+    [
+        ("", "MISSING"),
+        ("2026-11-16T11:59:59.000000Z", "MISSING"),
+        ("2026-11-16T12:00:00.000000Z", "OBSERVED"),
+        ("2026-11-23T11:00:00.000000Z", "OBSERVED"),
+        ("yesterday", "MISSING"),
+    ],
+)
+def test_advisories_are_observed_only_after_a_comparison_within_a_week(
+    bundle: EvidenceBundle, time: str, status: str
+) -> None:
+    scans = (Event(time, "advisory.scanned", "system"),) if time else ()
+    noted = replace(bundle, events=(*bundle.events, *scans), advisories=(ADVISORY,))
+
+    field = of(noted).field("9.6")
+
+    assert field.status == status
+    assert "credit-risk team" in " ".join(field.shown), "what is open is shown either way"
+    lost = LogStates(LogState("damaged", ("line 3 was altered",)), LogState("whole"))
+    assert of(replace(noted, logs=lost)).field("9.6").status == "CONTRADICTED"
+
+
+def test_what_was_never_compared_with_advisories_is_no_good_news(bundle: EvidenceBundle) -> None:
+    field = of(bundle).field("9.6")
+
+    assert field.status == "MISSING" and "never compared" in field.proofs[0].note
+
+
+def test_the_looks_at_the_data_are_counted_with_their_bound(bundle: EvidenceBundle) -> None:
+    assert of(bundle).field("2.32").status == "MISSING", "nobody counted"
+    moment = datetime.fromisoformat(bundle.as_of)
+    counted = replace(bundle, looks=LookLedger(moment, (), ("a registry does not answer",)))
+
+    field = of(counted).field("2.32")
+
+    (data, *_) = counted.data_looks
+    assert field.status == "GENERATED" and len(data.looks) == 1, "its own look"
+    assert f"{data.adaptive_bound:.4f}" in field.proofs[0].note
+    assert "a registry does not answer" in " ".join(field.shown)
+    assert of(without(counted, METRICS)).field("2.32").status == "MISSING"
+    assert counted.root != bundle.root
+
+
+def test_every_table_stands_once_in_markdown(bundle: EvidenceBundle) -> None:
+    lines = render_markdown(of(bundle)).splitlines()
+    tables, table = list[str](), list[str]()
+    for line in (*lines, ""):
+        if line.startswith("| "):
+            table.append(line)
+        elif table:
+            tables.append("\n".join(table))
+            table = []
+
+    assert len(tables) > 15
+    assert [each for each, count in Counter(tables).items() if count > 1] == []
+    assert "The facts stand under " in "\n".join(lines)
 
 
 def test_the_release_before_is_compared_if_there_was_one(bundle: EvidenceBundle) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from goldenpath.audit.test_sets.look_ledger import LookLedger, gather_looks
-from goldenpath.audit.test_sets.optimism import bound_of_adaptive
+from goldenpath.audit.test_sets.look_ledger import gather_looks
 from goldenpath.cli import test_sets
 from goldenpath.digest import Digest
 from goldenpath.errors import Unavailable
+from goldenpath.promote.gates.test_sets.data_looks import LookLedger
+from goldenpath.promote.gates.test_sets.optimism import bound_of_adaptive
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.statement import METRICS
 from goldenpath.train.training_run import TrainingRun
@@ -80,7 +81,8 @@ def test_a_release_that_cannot_be_read_may_be_a_look(looked: Looked) -> None:
 
     ledger = gather_looks(dataclasses.replace(records, read_statements=unread), looked.road.home)
 
-    assert len(ledger.data[0].looks) == 2
+    assert (len(ledger.data[0].looks), ledger.data[0].perhaps) == (2, 1)
+    assert ledger.data[0].adaptive_bound == bound_of_adaptive(3, 500), "a loss flatters nobody"
     assert any("cannot be read: the registry does not answer" in each for each in ledger.unknown)
 
 

@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from goldenpath.audit.advisories.live_exposure import UNREAD, Exposure
+from goldenpath.audit.advisories.live_exposure import Exposure
+from goldenpath.audit.advisories.severity_limits import UNREAD
 from goldenpath.audit.advisories.vex_statement import VexClosing, vex_closings
 from goldenpath.audit.alarms.closing import ListedFinding
 from goldenpath.audit.events.chain import parse_link
@@ -34,12 +35,14 @@ from goldenpath.observe.drift.findings import (
     resolved,
     save,
 )
+from goldenpath.parsers.advisory_severity import band_of
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import Verified
 from goldenpath.times import timestamp
 
 RAISED: Literal["advisory.raised"] = "advisory.raised"
 ENDED: Literal["advisory.ended"] = "advisory.ended"
+SCANNED: Literal["advisory.scanned"] = "advisory.scanned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def event_of_finding(finding: DriftFinding, moment: datetime) -> Event:
         "finding": finding.id,
         "sentence": finding.sentence,
         "advisories": [*finding.new_values],
+        "severity": band_of(finding.size),
     }
     if finding.state != "open":
         details |= {"by": finding.resolved_by, "reason": finding.reason}

@@ -5,33 +5,19 @@ read is an exposure of its own: nobody knows what it contains.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from types import MappingProxyType
 
+from goldenpath.audit.advisories.severity_limits import UNREAD
 from goldenpath.audit.registers.bill_of_materials import BillPart, bill_parts, parse_purl
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput
-from goldenpath.parsers.advisory_severity import UNKNOWN_SCORE, SeverityBand, band_of
+from goldenpath.parsers.advisory_severity import UNKNOWN_SCORE, band_of
 from goldenpath.release.attest.policy import Verified
 from goldenpath.release.attest.statement import SBOM
 from goldenpath.release.evidence.advisories import Advisories, Vulnerability
 from goldenpath.train.training_run import Package
-
-LIMITS: Mapping[SeverityBand, timedelta] = MappingProxyType(
-    {
-        "critical": timedelta(days=7),
-        "unknown": timedelta(days=7),
-        "high": timedelta(days=30),
-        "medium": timedelta(days=90),
-        "low": timedelta(days=180),
-    }
-)
-"""How long a finding about an advisory may stay open, by severity."""
-UNREAD = "unread"
-"""Stands for the advisories of a release whose parts nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +44,6 @@ class Exposure:
     def size(self) -> float:
         """The score for the time limit: the worst one if nobody names it."""
         return UNKNOWN_SCORE if self.score is None else self.score
-
-
-def limit_of(size: float) -> timedelta:
-    """Return how long a finding of this score may stay open."""
-    return LIMITS[band_of(size)]
 
 
 def live_releases(history: Sequence[Intent]) -> tuple[tuple[str, str, Digest], ...]:

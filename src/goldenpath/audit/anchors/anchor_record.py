@@ -2,14 +2,14 @@
 
 machines/NAME/heads.json          the audit log, what is new in the prediction log, the commit of
                                   `main` that was followed, and when new commits were first seen
-machines/NAME/events.checkpoint   the tree head of the audit log, as the body of a checkpoint of
-                                  C2SP tlog-checkpoint; the signature of the commit signs it
+machines/NAME/events.checkpoint   the tree head of the audit log, as a checkpoint of C2SP
+                                  tlog-checkpoint that the witness key signs as a note
 machines/NAME/heads.tsr           the answer of a time-stamping authority about heads.json, if the
                                   machine asks one (RFC 3161)
 machines/NAME/log-keys/ID.pem     a key of the prediction log that counts
 """
 
-import base64
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from goldenpath.audit.events.chain import Head
+from goldenpath.audit.tiles.signed_note import TreeCheckpoint
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
 from goldenpath.observe.log.log_check import Anchor
@@ -88,16 +89,28 @@ def stamp_path(machine: str) -> str:
     return f"machines/{machine}/heads.tsr"
 
 
-def render_record(machine: str, record: AnchorRecord) -> dict[str, bytes | None]:
-    """Return the files of a record."""
-    root = base64.b64encode(bytes.fromhex(Digest(record.tree).hex)).decode()
-    note = f"goldenpath/{machine}/events\n{record.count}\n{root}\n"
+def checkpoint_path(machine: str) -> str:
+    """Return the path of the checkpoint of the audit log of a machine."""
+    return f"machines/{machine}/events.checkpoint"
+
+
+def events_origin(machine: str) -> str:
+    """Return the name of the audit log of a machine in its checkpoints, and of the key there."""
+    return f"goldenpath/{machine}/events"
+
+
+def render_record(
+    machine: str, record: AnchorRecord, sign: Callable[[bytes], bytes] = lambda text: text
+) -> dict[str, bytes | None]:
+    """Return the files of a record. `sign` makes a signed note of the text of the checkpoint."""
+    root = bytes.fromhex(Digest(record.tree).hex)
+    head = TreeCheckpoint(events_origin(machine), record.count, root)
     value = msgspec.to_builtins(record)
     value["time"] = timestamp(record.time)
     value["seen"] = {commit: timestamp(time) for commit, time in record.seen.items()}
     return {
         record_path(machine): canonical_json(value) + b"\n",
-        f"machines/{machine}/events.checkpoint": note.encode(),
+        checkpoint_path(machine): sign(head.text),
     }
 
 

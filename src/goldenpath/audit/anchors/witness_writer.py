@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from goldenpath.audit.anchors.anchor_record import (
@@ -10,6 +11,7 @@ from goldenpath.audit.anchors.anchor_record import (
     MAX_SEGMENTS,
     AnchoredSegment,
     AnchorRecord,
+    events_origin,
     key_path,
     record_path,
     render_record,
@@ -23,6 +25,7 @@ from goldenpath.audit.anchors.segment_trees import (
 )
 from goldenpath.audit.events.chain import START, Head
 from goldenpath.audit.events.event_tail import lines_after
+from goldenpath.audit.tiles.signed_note import signed_note
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, NotFound, Unavailable
 from goldenpath.home import Home
@@ -167,7 +170,7 @@ class WitnessWriter:
         return dict(sorted(new.items())[:MAX_SEEN])
 
     def _commit(self, witness: Person, branch: _Branch, record: AnchorRecord, now: datetime) -> str:
-        files = render_record(witness.name, record)
+        files = render_record(witness.name, record, partial(note_by, self._key, witness.name))
         stamp = self._stamp(files[record_path(witness.name)] or b"")
         if stamp is not None:
             files[stamp_path(witness.name)] = stamp
@@ -185,6 +188,18 @@ class WitnessWriter:
         branch.segments |= {each.place: each for each in record.segments}
         self._before = record.head
         return commit
+
+
+def note_by(key: SshKey, machine: str, text: bytes) -> bytes:
+    """Return the note of a checkpoint of the audit log of a machine, signed by its witness key.
+
+    A key that only an agent can use signs no notes: the text stays as it is, in a signed commit.
+    """
+    try:
+        public, signature = key.plain_signature(text)
+    except Unavailable:
+        return text
+    return signed_note(text, events_origin(machine), public, signature)
 
 
 def _log_key(home: Home) -> bytes | None:

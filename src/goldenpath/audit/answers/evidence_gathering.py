@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from goldenpath.audit.advisories.noted_advisories import noted_advisories
 from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
 from goldenpath.audit.answers.calibration_bins import calibration_of
 from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.answers.citations import lost_statements
+from goldenpath.audit.answers.override_records import read_overrides
 from goldenpath.audit.answers.predictions import sealed_by, summarise
 from goldenpath.audit.report.describe import contract_of
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.audit.timeline.platform_moment import platform_at_moment
 from goldenpath.audit.timeline.signed_approvals import SignedApprovals
 from goldenpath.digest import Digest
 from goldenpath.errors import NotFound, VerificationError
@@ -54,9 +57,11 @@ class Sources:
 def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
     """Return the evidence about the release `digest` up to `as_of`.
 
-    Raises `NotFound` if the store has no such release. Raises `VerificationError` if its bytes
-    do not match the digest: such content cannot be reported on.
+    People, keys and demands are those of the platform file that was in force then. Raises
+    `NotFound` if the store has no such release. Raises `VerificationError` if its bytes do not
+    match the digest: such content cannot be reported on.
     """
+    sources = _as_of(sources, as_of)
     platform = sources.trusted.platform
     policy = release_policy(platform)
     everything = verify(
@@ -77,6 +82,7 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
         )
         if intent.time <= as_of
     ]
+    own = tuple(each for each in logs.events if each.digest == digest.text)
     approve = SignedApprovals(sources.repository, lambda each: _statements(sources, each, as_of))
     return EvidenceBundle(
         digest=digest,
@@ -92,10 +98,24 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
         logs=logs.states,
         predecessor=_predecessor(sources, digest, history, as_of),
         monitored=_monitored(sources.home, model, digest, as_of),
+        overrides=read_overrides(own, platform.people),
+        advisories=noted_advisories(own, verified, platform, as_of),
         lost=lost_statements(
             sources.repository, everything, history, logs.events, head=sources.trusted.commit
         ),
     )
+
+
+def _as_of(sources: Sources, moment: datetime) -> Sources:
+    """Return the same places under the platform file of a moment."""
+
+    def came(commit: Commit) -> datetime:
+        if sources.sighting is None:
+            return commit.time
+        return sources.sighting(commit).arrival(commit.time)
+
+    platform = platform_at_moment(sources.repository, sources.trusted, came, moment)
+    return replace(sources, trusted=replace(sources.trusted, platform=platform))
 
 
 def gather_report(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.report.evidence_bundle import RecordedOverride
 from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.observe.log.log_reader import Record
@@ -61,21 +62,6 @@ class OverrideDesk:
     platform: Platform
     now: datetime
     append: Callable[[Event], object]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedOverride:
-    """One override of the audit log."""
-
-    time: str
-    stage: str
-    model: str
-    prediction: str
-    role: str
-    reason: str
-    by: str
-    fault: str = ""
-    """Why it does not count; empty if it does."""
 
 
 def record_override(desk: OverrideDesk, record: Record, role: str, reason: str) -> Event:
@@ -135,8 +121,9 @@ def _read(event: Event, people: Sequence[Person]) -> RecordedOverride:
     except (InvalidInput, VerificationError) as error:
         name, fault = str(details.get("prediction", "")), f"nobody signed it: {error.message}"
         return RecordedOverride(
-            event.time, event.stage, event.model, name, "", "", event.actor, fault
+            event.time, event.stage, event.model, name, "", "", event.actor, fault, is_altered=True
         )
+    altered = _alteration(event, statement)
     return RecordedOverride(
         event.time,
         event.stage,
@@ -145,11 +132,13 @@ def _read(event: Event, people: Sequence[Person]) -> RecordedOverride:
         statement.role,
         statement.reason,
         statement.by,
-        _fault(event, statement, key, people),
+        altered or _refusal(statement, key, people),
+        is_altered=bool(altered),
     )
 
 
-def _fault(event: Event, statement: OverrideStatement, key: str, people: Sequence[Person]) -> str:
+def _alteration(event: Event, statement: OverrideStatement) -> str:
+    """Return that the event is not what was signed; empty if it is."""
     signed = (
         statement.prediction, statement.time, statement.by, statement.stage, statement.model,
         statement.release,
@@ -158,8 +147,11 @@ def _fault(event: Event, statement: OverrideStatement, key: str, people: Sequenc
         (event.details or {}).get("prediction"), event.time, event.actor, event.stage, event.model,
         event.digest,
     )  # fmt: skip
-    if signed != shown:
-        return "the event says something else than its signed statement"
+    return "the event says something else than its signed statement" if signed != shown else ""
+
+
+def _refusal(statement: OverrideStatement, key: str, people: Sequence[Person]) -> str:
+    """Return why the signer does not count; empty if they do."""
     person = signing_person(people, statement.by, key)
     if person is None:
         return f"platform.toml lists no {statement.by} with the signing key"

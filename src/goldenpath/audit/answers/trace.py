@@ -19,7 +19,7 @@ from goldenpath.audit.timeline.intervals import ServingInterval, intervals
 from goldenpath.audit.timeline.live import live_at
 from goldenpath.audit.timeline.live_model import LiveModel
 from goldenpath.canonical import JsonValue
-from goldenpath.errors import VerificationError
+from goldenpath.errors import NotFound, VerificationError
 from goldenpath.observe.log.log_reader import Prediction, Record
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.feature_parts import declared_features
@@ -77,6 +77,17 @@ class Trace:
     """Why the release was trained again, if it was."""
     lost: tuple[str, ...] = ()
     """Records that are damaged or gone, of both logs and of the statements about the release."""
+
+
+def require_sealed(prediction: Prediction, moment: datetime) -> Prediction:
+    """Return the prediction. Raises `NotFound` if the log did not have it at the moment."""
+    sealed = prediction.checkpoint.sealed_at
+    if datetime.fromisoformat(sealed) > moment:
+        raise NotFound(
+            f"prediction {prediction.prediction_id} was not in the sealed log yet: it was sealed "
+            f"at {sealed}"
+        )
+    return prediction
 
 
 def trace(prediction: Prediction, bundle: EvidenceBundle) -> Trace:

@@ -9,7 +9,8 @@ Members of `details` that other parts of goldenpath read:
     platform.started                               seen: when the previous run was last alive
     platform.stopped                               orderly: all servers had ended before
     platform.alarm                                 what, message
-    advisory.raised, advisory.ended                finding, sentence, advisories
+    advisory.raised, advisory.ended                finding, sentence, advisories, severity
+    advisory.scanned                               advisories (their digest), count, releases
     advisory.vex                                   finding, statement, reason, until
     incident.opened, incident.reported,            incident, statement, signature
     incident.closed
@@ -56,6 +57,7 @@ Kind = Literal[
     "drift.repaired",
     "advisory.raised",
     "advisory.ended",
+    "advisory.scanned",
     "advisory.vex",
     "labels.added",
     "answer.overridden",

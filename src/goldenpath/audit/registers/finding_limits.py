@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from goldenpath.audit.advisories.live_exposure import limit_of
+from goldenpath.audit.advisories.severity_limits import limit_of
 from goldenpath.audit.alarms.closing import ListedFinding
 from goldenpath.observe.drift.findings import ADVISORY, DriftFinding
 from goldenpath.promote.platform.alarm_rules import ModelOwner, owner_of

@@ -7,11 +7,12 @@ from datetime import datetime
 from goldenpath.audit.answers.evidence_gathering import known_at
 from goldenpath.audit.timeline.intent import read_history
 from goldenpath.audit.timeline.live_model import Intent
+from goldenpath.audit.timeline.platform_moment import platform_at_moment
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.oci.store import Store
-from goldenpath.promote.platform.platform import FILE, Platform
-from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.first_seen import Sighting
 from goldenpath.promote.repository.worktree import Repository
@@ -50,12 +51,7 @@ class SignedRecords:
 
     def platform(self) -> Platform:
         """Return the platform file in force at the moment; the first one for an earlier moment."""
-        first = self.trusted.commit
-        for commit in self.repository.history(FILE, to=self.trusted.commit):
-            first = commit.id
-            if self.came(commit) <= self.moment:
-                break
-        return platform_at(self.repository, first)
+        return platform_at_moment(self.repository, self.trusted, self.came, self.moment)
 
     def statements(self, digest: Digest) -> Verified:
         """Return what was signed about a release by the moment. Raises `GoldenPathError`."""

@@ -277,7 +277,7 @@ def _evaluation(bundle: EvidenceBundle) -> Blocks:
             *(Paragraph(each, "tests") for each in equality),
         )
     skew = evaluation.largest_skew
-    unseen = "How often this test set was used before, outside of these builds, cannot be seen."
+    unseen = "How often this test set was used outside of signed builds cannot be seen."
     return (
         Paragraph(f"Evaluated on {evaluation.rows} rows that the training had set apart."),
         Paragraph(f"The packaged model and the training code differ by at most {skew:g}."),

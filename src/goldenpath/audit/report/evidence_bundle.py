@@ -13,6 +13,7 @@ from goldenpath.audit.events.log_state import NEVER_BEGUN, LogState, LogStates
 from goldenpath.audit.timeline.live_model import Intent
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
+from goldenpath.promote.gates.test_sets.data_looks import LookedAtData, LookLedger
 from goldenpath.release.attest.policy import SignedStatement, Verified
 
 
@@ -58,6 +59,48 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedOverride:
+    """One answer that a person did not follow, by an event of the audit log."""
+
+    time: str
+    stage: str
+    model: str
+    prediction: str
+    role: str
+    reason: str
+    by: str
+    fault: str = ""
+    """Why it does not count; empty if it does."""
+    is_altered: bool = False
+    """Whether the event is not what its signer signed, or bears no signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedAdvisory:
+    """An advisory about a part of the release that nothing but a statement of a person ended."""
+
+    finding: str
+    stage: str
+    severity: str
+    sentence: str
+    since: str
+    owner: str
+    """Who answers for the model, by `platform.toml`; empty if it names nobody."""
+    due: str
+    """When its time limit ends, by severity and owner."""
+    is_overdue: bool
+    closed_by: str = ""
+    """The VEX statement that closes it now; empty if none does."""
+    refused: str = ""
+    """Why the VEX statement about it does not count; empty if there is none, or if it does."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no VEX statement closes it."""
+        return not self.closed_by
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceBundle:
     """The evidence about the release `digest` as of a time."""
 
@@ -89,6 +132,12 @@ class EvidenceBundle:
     """The stages in which the drift monitor counts answers of this release."""
     calibration: tuple[CalibrationBin, ...] = ()
     """From the evaluation rows that the signed evaluation names; empty if the store lacks them."""
+    overrides: tuple[RecordedOverride, ...] = ()
+    """Answers of this release that people overrode, with the check of each signature."""
+    advisories: tuple[NotedAdvisory, ...] = ()
+    """Advisories about the release where it is live, and whether a VEX statement closes them."""
+    looks: LookLedger | None = None
+    """How often data were looked at; None if that was not counted."""
 
     @property
     def is_signed(self) -> bool:
@@ -104,6 +153,11 @@ class EvidenceBundle:
         entries = (each for each in self.history if each.stage == stage)
         own = (each for each in entries if any(s.digest == self.digest for s in each.slots))
         return frozenset(name for each in own for name in each.approved_own)
+
+    @property
+    def data_looks(self) -> tuple[LookedAtData, ...]:
+        """The data of this release, with every look at them."""
+        return () if self.looks is None else self.looks.of(self.verified)
 
     def file(self, name: str) -> bytes | None:
         """Return a file by the end of its path, such as `card.md` or `datasets/clients.md`."""
@@ -138,6 +192,9 @@ class EvidenceBundle:
             "predecessor": _verified(self.predecessor) if self.predecessor else None,
             "monitored": list(self.monitored),
             "calibration": [asdict(each) for each in self.calibration],
+            "overrides": [asdict(each) for each in self.overrides],
+            "advisories": [asdict(each) for each in self.advisories],
+            "looks": msgspec.to_builtins(self.looks, enc_hook=str),
         }
         return Digest.of(canonical_json(value))
 

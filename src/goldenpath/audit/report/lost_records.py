@@ -21,7 +21,10 @@ from goldenpath.release.attest.statement import (
     WAIVER,
 )
 
-_EVENT_NEEDS = ("events", "alarms", "incidents", "outcomes", "monitor-events", "oversight-events")
+_EVENT_NEEDS = (
+    "events", "alarms", "incidents", "outcomes", "monitor-events", "oversight-events", "advisories",
+    "looks",
+)  # fmt: skip
 _EVENT_FIELDS = ("0.3", "2.28", "2.29", "10.6", "11.4")
 """Fields that an event could contradict, although none of them needs an event."""
 _PREDICTION_NEEDS = ("predictions", "outcomes")
@@ -30,8 +33,8 @@ _BY_KIND: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyTy
     {
         PROVENANCE: (("provenance",), ("0.3", "2.13", "2.28", "10.6", "10.7")),
         SBOM: (("sbom",), ()),
-        DATASET: (("dataset",), ("2.13", "2.14", "3.6", "10.7", "11.3")),
-        METRICS: (("metrics",), ("2.25",)),
+        DATASET: (("dataset", "looks"), ("2.13", "2.14", "3.6", "10.7", "11.3")),
+        METRICS: (("metrics", "looks"), ("2.25",)),
         TEST_RESULT: (("tests",), ("2.27",)),
         SCAN: (("scan",), ("2.29",)),
         SIGNED: (("signature",), ("1.2", "2.29")),

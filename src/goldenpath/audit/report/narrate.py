@@ -16,11 +16,9 @@ from goldenpath.audit.report.blocks import (
 )
 from goldenpath.audit.report.control_map import current_map
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
-from goldenpath.audit.report.proof import overrides_of
 from goldenpath.audit.report.texts import document
 from goldenpath.audit.timeline.intervals import intervals
-from goldenpath.canonical import JsonValue
-from goldenpath.release.attest.statement import APPROVAL, DECISION, member
+from goldenpath.release.attest.statement import APPROVAL, member
 from goldenpath.release.evidence.training_statements import metrics_of, origin_of
 
 LIMITS = (
@@ -83,24 +81,6 @@ def _changes(bundle: EvidenceBundle) -> Blocks:
     )
 
 
-def _waivers(bundle: EvidenceBundle) -> Blocks:
-    return table(
-        ("Gate", "Waived because", "Decision"),
-        (
-            (finding.get("check"), finding.get("message"), each.envelope)
-            for each in bundle.of_type(DECISION)
-            for finding in waived(each.statement.predicate)
-        ),
-    )
-
-
-def waived(predicate: Mapping[str, JsonValue]) -> list[dict[str, JsonValue]]:
-    """Return the findings of a decision that a waiver overruled."""
-    findings = predicate.get("findings")
-    listed = findings if isinstance(findings, list) else []
-    return [each for each in listed if isinstance(each, dict) and each.get("status") == "waived"]
-
-
 def _alarms(bundle: EvidenceBundle) -> Blocks:
     alarms = [each for each in bundle.events if each.kind.startswith("drift.")]
     return table(
@@ -114,16 +94,6 @@ def _corrections(bundle: EvidenceBundle) -> Blocks:
     return table(
         ("Time", "Stage", "By", "Commit", "Details"),
         ((e.time, e.stage, e.actor, e.commit[:12], _details(e.details)) for e in rollbacks),
-    )
-
-
-def _overrides(bundle: EvidenceBundle) -> Blocks:
-    listed = overrides_of(bundle)
-    if not listed:
-        return ()
-    return table(
-        ("Time", "Stage", "Answer", "Posted by"),
-        ((e.time, e.stage, (e.details or {}).get("prediction", ""), e.actor) for e in listed),
     )
 
 
@@ -286,11 +256,9 @@ NARRATE: Mapping[str, Callable[[EvidenceBundle], Blocks]] = MappingProxyType(
         "approvals": _approvals,
         "predecessors": _predecessors,
         "changes": _changes,
-        "waivers": _waivers,
         "alarms": _alarms,
         "corrections": _corrections,
         "intervals": _intervals,
-        "oversight": _overrides,
         "actors": _actors,
         "log-state": _log_state,
         "logs": _logs,

@@ -5,15 +5,15 @@ declarations by people, and missing evidence.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState
 from goldenpath.audit.report.control_map import Control
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.field_proofs import FIELD_PROOFS
+from goldenpath.audit.report.open_matters import is_recent, last_scan
 from goldenpath.audit.report.texts import find_text, is_demanded
 from goldenpath.digest import Digest
 from goldenpath.promote.gates.measured import ROBUSTNESS
@@ -276,24 +276,56 @@ def _incidents(bundle: EvidenceBundle) -> Proof:
 
 
 def _oversight(bundle: EvidenceBundle) -> Proof:
-    """Overrides that were posted, or else a statement about oversight as practised."""
+    """Overrides with a signature that counts, or else a statement about oversight as practised."""
     need = "oversight-events"
     if bundle.logs.events.faults:
         return _damaged(need, bundle.logs.events)
-    overrides = overrides_of(bundle)
-    if not overrides:
-        return _attached(bundle, need, f"{OURS}{need}/v1", _BY_OTHERS[need])
-    note = f"{len(overrides)} records of answers that people overrode, last at {overrides[-1].time}"
-    return Proof(need, "OBSERVED", f"{note}; `goldenpath oversight` checks their signatures")
+    altered = [each for each in bundle.overrides if each.is_altered]
+    if altered:
+        listed = "; ".join(f"{each.prediction} of {each.time}: {each.fault}" for each in altered)
+        return Proof(need, "CONTRADICTED", f"records of overridden answers were altered: {listed}")
+    counted = [each for each in bundle.overrides if not each.fault]
+    refused = "; ".join(dict.fromkeys(each.fault for each in bundle.overrides if each.fault))
+    doubt = f"; {len(bundle.overrides) - len(counted)} do not count: {refused}" if refused else ""
+    if not counted:
+        found = _attached(bundle, need, f"{OURS}{need}/v1", _BY_OTHERS[need])
+        return replace(found, note=f"{found.note}{doubt}")
+    signers = ", ".join(sorted({each.by for each in counted}))
+    note = f"{len(counted)} records of answers that people overrode, signed by {signers}"
+    return Proof(need, "OBSERVED", f"{note}, last at {counted[-1].time}{doubt}")
 
 
-def overrides_of(bundle: EvidenceBundle) -> tuple[Event, ...]:
-    """Return the events of answers of this release that people overrode."""
-    digest = bundle.digest.text
-    return tuple(
-        each for each in bundle.events
-        if each.kind == "answer.overridden" and each.digest == digest
-    )  # fmt: skip
+def _advisories(bundle: EvidenceBundle) -> Proof:
+    """What is live was compared with advisories lately; which of them are open is shown."""
+    need = "advisories"
+    if bundle.logs.events.faults:
+        return _damaged(need, bundle.logs.events)
+    scan, open_ones = last_scan(bundle), [each for each in bundle.advisories if each.is_open]
+    if not scan and not bundle.advisories:
+        return Proof(need, "MISSING", "what is live was never compared with known vulnerabilities")
+    if not is_recent(scan, bundle.as_of):
+        last = f"last at {scan}" if scan else "at no time that is written down"
+        note = f"what is live was compared with known vulnerabilities {last}: too long ago"
+        return Proof(need, "MISSING", note)
+    late = sum(each.is_overdue for each in open_ones)
+    note = f"compared with known vulnerabilities at {scan}: {len(open_ones)} open, {late} overdue"
+    return Proof(need, "OBSERVED", note)
+
+
+def _looks(bundle: EvidenceBundle) -> Proof:
+    """How often signed evaluations looked at the data. That nobody else looked has no proof."""
+    need, data = "looks", bundle.data_looks
+    if bundle.looks is None:
+        return Proof(need, "MISSING", "nobody counted how often the data were looked at")
+    if not data:
+        note = "no signed evaluation names the data that it was measured on"
+        return Proof(need, "MISSING", note)
+    worst = max(data, key=lambda each: each.adaptive_bound)
+    note = (
+        f"{worst.most} looks at {', '.join(worst.names)} are known or possible; the best of them "
+        f"flatters a mean between 0 and 1 by at most {worst.adaptive_bound:.4f} at 95 %"
+    )
+    return Proof(need, "GENERATED", note)
 
 
 def _generator(bundle: EvidenceBundle) -> Proof:
@@ -314,6 +346,8 @@ _PROVERS: Mapping[str, Callable[[EvidenceBundle], Proof]] = MappingProxyType(
         "monitor-events": _monitor,
         "incidents": _incidents,
         "oversight-events": _oversight,
+        "advisories": _advisories,
+        "looks": _looks,
         "generator": _generator,
     }
 )

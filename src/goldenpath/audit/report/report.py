@@ -16,7 +16,8 @@ from goldenpath.audit.report.describe import DESCRIBE
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
 from goldenpath.audit.report.lost_records import lost_records
 from goldenpath.audit.report.markdown import Lines, as_markdown, cell, quote, rows
-from goldenpath.audit.report.narrate import NARRATE, waived
+from goldenpath.audit.report.narrate import NARRATE
+from goldenpath.audit.report.open_matters import MATTERS, waived
 from goldenpath.audit.report.proof import MEANING, ORDER, Proof, Status, prove, worst
 from goldenpath.canonical import canonical_json
 from goldenpath.digest import Digest
@@ -24,7 +25,7 @@ from goldenpath.release.attest.statement import DECISION
 
 ReportFormat = Literal["html", "md", "json", "pdf"]
 
-_SHOW: Mapping[str, Callable[[EvidenceBundle], Blocks]] = {**DESCRIBE, **NARRATE}
+_SHOW: Mapping[str, Callable[[EvidenceBundle], Blocks]] = {**DESCRIBE, **NARRATE, **MATTERS}
 
 GAPS: tuple[Status, ...] = ("CONTRADICTED", "MISSING", "STALE", "WAIVED")
 """The statuses that the first page lists field by field."""
@@ -145,24 +146,42 @@ def _has_waiver(bundle: EvidenceBundle) -> bool:
     return any(waived(each.statement.predicate) for each in bundle.of_type(DECISION))
 
 
-def render_markdown(document: Report) -> str:
-    """Return the report as Markdown."""
-    lines = [*_front(document)]
+_PLACES: Mapping[str, str] = {
+    "metrics": "2.23", "groups": "2.24", "inputs": "3.6", "log-state": "10.1", "identity": "0.2",
+}  # fmt: skip
+"""Where facts belong best that stand under several numbers; otherwise the first of these."""
+
+
+def places(document: Report) -> Mapping[str, Field]:
+    """Return the field in which the facts of each function stand; the others link there."""
+    found: dict[str, Field] = {}
+    for field in document.fields:
+        for facts in field.facts:
+            if facts.show not in found or field.number == _PLACES.get(facts.show):
+                found[facts.show] = field
+    return found
+
+
+def render_markdown(document: Report, page_one: Lines = ()) -> str:
+    """Return the report as Markdown, each table once. `page_one` stands below the title."""
+    where = places(document)
+    lines = [*_front(document, page_one, where)]
     for number, title in document.sections.items():
         if number == "0":
             continue
         lines += [f"## {number} {title}", ""]
         for field in document.fields:
             if field.number.partition(".")[0] == number:
-                lines += _rendered(field)
+                lines += _rendered(field, where)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _front(document: Report) -> Iterator[str]:
+def _front(document: Report, page_one: Lines, where: Mapping[str, Field]) -> Iterator[str]:
     yield f"# Technical documentation of {cell(document.model)}"
     yield ""
     yield f"Release {document.digest}, as of {document.as_of}."
     yield ""
+    yield from page_one
     yield "## 0 What is missing, and what this report is"
     yield ""
     yield from rows(
@@ -191,7 +210,7 @@ def _front(document: Report) -> Iterator[str]:
         yield ""
     for field in document.fields:
         if field.number.startswith("0.") and field.number != "0.1":
-            yield from _rendered(field)
+            yield from _rendered(field, where)
     yield from rows(
         ("Made from", ""),
         (
@@ -220,7 +239,7 @@ def _why(field: Field) -> tuple[str, ...]:
     return tuple(proof.note for proof in field.proofs if proof.status == field.status)
 
 
-def _rendered(field: Field) -> Iterator[str]:
+def _rendered(field: Field, where: Mapping[str, Field]) -> Iterator[str]:
     law = f" ({', '.join(field.law)})" if field.law else ""
     yield f"### {field.number} {field.title}"
     yield ""
@@ -231,8 +250,12 @@ def _rendered(field: Field) -> Iterator[str]:
     for proof in field.proofs:
         yield f"- {proof.status}: {cell(proof.note)}"
     yield ""
-    if field.shown:
-        yield from field.shown
+    for facts in field.facts:
+        place = where[facts.show]
+        if place.number == field.number:
+            yield from as_markdown(facts.blocks)
+        else:
+            yield f"The facts stand under {place.number} {place.title}."
         yield ""
     for proof in field.proofs:
         if proof.text:

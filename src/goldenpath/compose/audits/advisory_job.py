@@ -8,6 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from goldenpath.audit.advisories.advisory_findings import (
+    SCANNED,
     VexDesk,
     event_of_finding,
     raised_before,
@@ -20,6 +21,8 @@ from goldenpath.audit.advisories.live_exposure import (
     require_advisories,
 )
 from goldenpath.audit.advisories.vex_statement import VexClaim, VexStatus, vex_statement
+from goldenpath.audit.events.event import Event
+from goldenpath.canonical import JsonValue
 from goldenpath.compose.audits.register_sources import signed_records
 from goldenpath.compose.gitops_access import identity, person, trusted
 from goldenpath.compose.process_context import event_log, now
@@ -34,7 +37,7 @@ from goldenpath.promote.gates.approval import role_refusal
 from goldenpath.release.attest.attach import attach_ssh
 from goldenpath.release.evidence.advisories import read_advisories
 from goldenpath.settings import ADVISORIES_VARIABLE
-from goldenpath.times import ElapsedTime
+from goldenpath.times import ElapsedTime, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +91,11 @@ def scan_live(home: Home) -> LiveScan:
     ):
         log.append(event_of_finding(finding, moment))
         changed.append(finding)
+    # Written last: a scan that was cut off is none, so that no silence looks like "none".
+    scan: dict[str, JsonValue] = {
+        "advisories": advisories.digest, "count": advisories.count, "releases": len(live),
+    }  # fmt: skip
+    log.append(Event(timestamp(moment), SCANNED, "system", details=scan))
     return LiveScan(advisories.digest, advisories.count, len(live), scanned, tuple(changed))
 
 

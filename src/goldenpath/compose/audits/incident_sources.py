@@ -5,11 +5,11 @@ from pathlib import Path
 
 from goldenpath.audit.answers.override_records import (
     OverrideDesk,
-    RecordedOverride,
     read_overrides,
 )
 from goldenpath.audit.registers.incident import Incident
 from goldenpath.audit.registers.incident_records import IncidentDesk, read_incidents
+from goldenpath.audit.report.evidence_bundle import RecordedOverride
 from goldenpath.compose.gitops_access import identity, trusted
 from goldenpath.compose.process_context import event_log, now
 from goldenpath.errors import VerificationError

@@ -1,12 +1,14 @@
 """The report on a release in the format that is asked for, from the evidence of this machine."""
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldenpath.audit.answers.evidence_gathering import gather_report
 from goldenpath.audit.report.evidence_bundle import EvidenceBundle
-from goldenpath.audit.report.report import Report, ReportFormat, render_markdown
+from goldenpath.audit.report.printing.markdown_report import front_record, markdown_report
+from goldenpath.audit.report.report import Report, ReportFormat
 from goldenpath.audit.report.report_profile import ProfileName, profiled
+from goldenpath.compose.audits.report_bundle import report_bundle
 from goldenpath.compose.building import sources
 from goldenpath.compose.gitops_access import release_or_newest
 from goldenpath.errors import NotFound
@@ -35,7 +37,13 @@ class MadeReport:
 
                 return pdf_report(printed(self.report, self.bundle))
             case _:
-                return render_markdown(self.report).encode()
+                return markdown_report(self.report, self.bundle).encode()
+
+    @property
+    def record(self) -> dict[str, object]:
+        """The report with page one, for JSON."""
+        fields = {each.name: getattr(self.report, each.name) for each in dataclasses.fields(Report)}
+        return {"page_one": front_record(self.report, self.bundle), **fields}
 
 
 def made_report(home: Home, reference: str, moment: datetime, profile: ProfileName) -> MadeReport:
@@ -47,5 +55,5 @@ def made_report(home: Home, reference: str, moment: datetime, profile: ProfileNa
         origin, digest = sources(home, reference)
     except NotFound:
         origin, digest = sources(home, release_or_newest(home, reference).text)
-    bundle = gather_report(origin, digest, moment)
+    bundle = report_bundle(home, origin, digest, moment)
     return MadeReport(profiled(bundle, profile), bundle)

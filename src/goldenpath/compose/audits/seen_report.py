@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from goldenpath.audit.answers.evidence_gathering import gather_report
 from goldenpath.audit.report.control_map import current_map
-from goldenpath.audit.report.report import GAPS, render_markdown, report
+from goldenpath.audit.report.printing.markdown_report import markdown_report
+from goldenpath.audit.report.report import GAPS, report
 from goldenpath.audit.timeline.moment import show_moment
+from goldenpath.compose.audits.report_bundle import report_bundle
 from goldenpath.compose.building import sources
 from goldenpath.compose.process_context import now, write_whole
 from goldenpath.digest import Digest
@@ -21,14 +22,15 @@ def seen_report(home: Home, reference: str) -> SeenReport:
     """
     moment = now().replace(microsecond=0) - timedelta(seconds=1)
     origin, digest = sources(home, reference)
-    document = report(gather_report(origin, digest, moment), current_map())
+    bundle = report_bundle(home, origin, digest, moment)
+    document = report(bundle, current_map())
     gaps = tuple(
         f"{field.number} {status}"
         for status in GAPS
         for field in document.fields
         if field.status == status
     )
-    text = render_markdown(document).encode()
+    text = markdown_report(document, bundle).encode()
     seen = SeenReport(Digest.of(text), show_moment(moment), gaps)
     write_whole(home.reports / f"{seen.digest.hex}.md", text)
     return seen

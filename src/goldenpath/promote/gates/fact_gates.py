@@ -26,6 +26,7 @@ from goldenpath.promote.gates.measured import (
 )
 from goldenpath.promote.gates.monitoring.findings_gate import OpenFindings
 from goldenpath.promote.gates.signed_facts import signed_facts
+from goldenpath.promote.gates.test_sets.looks_gate import SparinglyTested
 from goldenpath.promote.platform.build_rules import build_faults
 from goldenpath.promote.platform.platform import Stage
 from goldenpath.release.attest.policy import Finding
@@ -295,6 +296,7 @@ GATES: tuple[Gate, ...] = (
     Measured("champion", champion),
     StageBefore(),
     OpenFindings(),
+    SparinglyTested(),
     Approvals(),
 )
 """Every built-in gate; a stage names those that it asks."""

@@ -20,9 +20,11 @@ from goldenpath.promote.gates.gate import Evidence, Gate, Live, judge_all
 from goldenpath.promote.gates.installed_gate import Installed, is_installed
 from goldenpath.promote.gates.monitoring.findings_gate import MonitoredReleases, monitoring_gap
 from goldenpath.promote.gates.monitoring.monitor_view import MonitorView
+from goldenpath.promote.gates.test_sets.looks_gate import NOT_READ
 from goldenpath.promote.gates.written_gates import Written, written_gates
 from goldenpath.promote.manifests.desired import StageEntry
 from goldenpath.promote.platform.alarm_rules import FINDINGS_GATE
+from goldenpath.promote.platform.data_rules import TEST_SETS_GATE
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, SignedStatement, Verified
 from goldenpath.release.attest.statement import APPROVAL, member
@@ -132,6 +134,8 @@ def _unknown(
         for each in gates
         if isinstance(each, Installed) and not is_installed(each.named)
     }
+    # A follower reads no other releases than those of the stage.
+    unknown[TEST_SETS_GATE] = NOT_READ
     entry = facts.entry
     asked = MonitoredReleases.of(stage, entry.live, digest, entry.before_since)
     gap = monitoring_gap(facts.monitored, asked)

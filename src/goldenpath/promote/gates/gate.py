@@ -15,6 +15,7 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.project.spec import Contract
 from goldenpath.promote.gates.monitoring.monitor_view import MonitorView
+from goldenpath.promote.gates.test_sets.data_looks import LookLedger
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.promote.platform.platform import Platform, Stage
 from goldenpath.release.attest.policy import Finding, Verified
@@ -62,6 +63,8 @@ class Evidence:
     """The rows that the release was evaluated on; None if they are not available."""
     monitored: MonitorView | None = None
     """What the monitors know about the model; None if it was not read, as most stages ask not."""
+    looks: LookLedger | None = None
+    """How often data were looked at; None if it was not read, as most stages ask not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,11 @@ class FindingRules(msgspec.Struct, frozen=True):
 EVERY_FINDING = FindingRules()
 
 
-def read_finding_rules(table: Table) -> FindingRules:
-    """Read the `[stage.findings]` of a stage, if there is one. Faults are added to the table."""
+def read_finding_rules(table: Table, gates: Sequence[str]) -> FindingRules:
+    """Read the `[stage.findings]` of a stage, if there is one. Faults are added to the table.
+
+    `gates` are those that the stage names.
+    """
     if not table.has("findings"):
         return EVERY_FINDING
     section = table.table("findings")
@@ -144,6 +147,8 @@ def read_finding_rules(table: Table) -> FindingRules:
     if not rules.blocking:
         section.fault("kinds", "a kind of one of the severities", ", ".join(rules.kinds))
     section.end()
+    if rules != EVERY_FINDING and FINDINGS_GATE not in gates:
+        table.fault("gates", f"{FINDINGS_GATE} among them, since [stage.findings] is set", "none")
     return rules
 
 

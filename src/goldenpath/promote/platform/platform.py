@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from goldenpath.parsers.toml_text import listed, quoted
+from goldenpath.promote.platform import data_rules
 from goldenpath.promote.platform.alarm_rules import (
     EVERY_FINDING,
     FINDINGS_GATE,
@@ -35,7 +36,6 @@ from goldenpath.promote.platform.build_rules import (
     read_build_rules,
 )
 from goldenpath.promote.platform.custom_gate import NamedGate, named_lines, read_named
-from goldenpath.promote.platform.data_rules import NO_RULES, DataRules, read_rules, rules_lines
 from goldenpath.promote.platform.demands import (
     NO_STATEMENT_RULES,
     Demands,
@@ -102,7 +102,7 @@ GATES = (
 )
 """The gates of a new platform's last stage, in the order of judging."""
 
-EVERY_GATE = (*GATES[:-1], FINDINGS_GATE, GATES[-1])
+EVERY_GATE = (*GATES[:-1], FINDINGS_GATE, data_rules.TEST_SETS_GATE, GATES[-1])
 """Every gate that a stage may name, in the order of judging."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*")
@@ -150,6 +150,8 @@ class Stage:
     """Whether a release enters only with the trailer `Change: ID` of a change of the bank."""
     findings: FindingRules = EVERY_FINDING
     """Which open findings close the gate `findings`."""
+    test_sets: data_rules.LookRules = data_rules.EVERY_LOOK
+    """How much the looks at the data may flatter, for the gate `test-sets`."""
 
     def frozen(self, now: datetime) -> Freeze | None:
         """Return the freeze in force at `now`, if there is one."""
@@ -184,7 +186,7 @@ class Platform:
     """Gates that this platform defines in Python packages of its own."""
     refused_licences: tuple[str, ...] = ()
     """SPDX licence names that no package of a release may have."""
-    data: DataRules = NO_RULES
+    data: data_rules.DataRules = data_rules.NO_RULES
     """Rules for the data of every release."""
     build: BuildRules = ANY_BUILD
     """Rules for the confinement of every build."""
@@ -261,7 +263,7 @@ def parse_platform(content: bytes, file: str = FILE) -> Platform:
             read_expression(t, own, EVERY_GATE) for t in gates if not t.has("object")
         ),
         named_gates=tuple(read_named(t, own, EVERY_GATE) for t in gates if t.has("object")),
-        data=read_rules(table.table("data")) if table.has("data") else NO_RULES,
+        data=data_rules.read_rules(table),
         build=read_build_rules(table.table("build")) if table.has("build") else ANY_BUILD,
         forge=read_forge(table.table("forge")) if table.has("forge") else None,
         role_limits=tuple(read_role_limit(each, roles) for each in table.tables("role")),
@@ -286,9 +288,10 @@ def _stage(table: Table, names: set[str]) -> Stage:
     refusals = table.choice("canary-refusals", ("canary", "stable"))
     training = table.choice("training", ("observed", "any")) if table.has("training") else None
     outage = table.choice("stable-outage", ("canary", "refuse"))
+    gates = table.texts("gates")
     stage = Stage(
         name=read_name(table, names),
-        gates=table.texts("gates"),
+        gates=gates,
         approvals=table.count("approvals", 0),
         approver_roles=table.texts("approver-roles"),
         soak=table.duration("soak"),
@@ -300,10 +303,9 @@ def _stage(table: Table, names: set[str]) -> Stage:
         alarms=read_channels(table.tables("alarm")),
         training=None if training is None else "any" if training == "any" else "observed",
         change_id=table.flag("change-id"),
-        findings=read_finding_rules(table),
+        findings=read_finding_rules(table, gates),
+        test_sets=data_rules.read_look_rules(table, gates),
     )
-    if stage.findings != EVERY_FINDING and FINDINGS_GATE not in stage.gates:
-        table.fault("gates", f"{FINDINGS_GATE} among them, since [stage.findings] is set", "none")
     table.end()
     return stage
 
@@ -355,8 +357,7 @@ def _lines(platform: Platform) -> Iterator[str]:
         yield f"refused-licences = {listed(platform.refused_licences)}"
     yield from ("", "[registry]", f"prefix = {quoted(platform.registry_prefix)}")
     yield f"store = {quoted(platform.registry_store)}"
-    yield from rules_lines(platform.data)
-    yield from build_lines(platform.build)
+    yield from (*data_rules.rules_lines(platform.data), *build_lines(platform.build))
     yield from cluster_lines(platform.cluster)
     yield from statement_lines(platform.statements)
     for stage in platform.stages:
@@ -388,6 +389,5 @@ def _stage_lines(stage: Stage) -> Iterator[str]:
         yield from ("", "[[stage.freeze]]", f"from = {freeze.start.isoformat()}")
         yield from (f"until = {freeze.end.isoformat()}", f"reason = {quoted(freeze.reason)}")
     yield from break_glass_lines(stage.break_glass)
-    yield from finding_rule_lines(stage.findings)
-    yield from log_lines(stage.log)
-    yield from channel_lines(stage.alarms)
+    yield from (*finding_rule_lines(stage.findings), *data_rules.look_rule_lines(stage.test_sets))
+    yield from (*log_lines(stage.log), *channel_lines(stage.alarms))

@@ -63,6 +63,15 @@ class Table:
             return default
         return value
 
+    def share(self, key: str, default: float) -> float:
+        """Take a number above 0 and at most 1; `default` if the key is absent."""
+        value = self._left.pop(key, default)
+        # Written so that a number that is none (NaN) is a fault.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            self.fault(key, "a number above 0 and at most 1", value)
+            return default
+        return float(value)
+
     def flag(self, key: str) -> bool:
         """Take a boolean; False if the key is absent."""
         value = self._left.pop(key, False)

@@ -21,6 +21,7 @@ from goldenpath.promote.acts.scene import (
 from goldenpath.promote.gates.admission_policy import release_policy
 from goldenpath.promote.gates.gate import Evidence, Live
 from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
+from goldenpath.promote.gates.test_sets.data_looks import LookReader
 from goldenpath.promote.manifests.deployment_files import (
     deployment_folder,
     parse_deployments,
@@ -30,6 +31,7 @@ from goldenpath.promote.manifests.desired import Deployment, Placement
 from goldenpath.promote.manifests.placement import parse_placement
 from goldenpath.promote.manifests.restrictions import Files
 from goldenpath.promote.platform.alarm_rules import FINDINGS_GATE
+from goldenpath.promote.platform.data_rules import TEST_SETS_GATE
 from goldenpath.promote.platform.platform import FILE, Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
@@ -57,6 +59,8 @@ class Viewpoint:
     """Returns when a commit came, which counts for the soak."""
     monitored: MonitorReader | None = None
     """Reads what the monitors know about a model; None where no monitor's records are."""
+    looked: LookReader | None = None
+    """Reads how often data were looked at; None where nobody can count that."""
 
 
 def deployment_of(
@@ -130,7 +134,10 @@ def read_release(
     """
     repository, platform, now = workspace.repository, trusted.platform, workspace.clock()
     person = require_listed(workspace.acting, platform, now)
-    view = Viewpoint(repository, trusted, workspace.store, now, workspace.seen, workspace.monitored)
+    view = Viewpoint(
+        repository, trusted, workspace.store, now, workspace.seen, workspace.monitored,
+        workspace.looked,
+    )  # fmt: skip
     evidence = read_evidence(view, digest, stage, person.name if promotes else "")
     scene = _with_files(
         repository,
@@ -168,6 +175,7 @@ def read_evidence(view: Viewpoint, digest: Digest, stage_name: str, actor: str) 
         platform=platform,
         rows=None if current is None else read_rows(store, verified, opened.contract),
         monitored=view.monitored(platform, model) if asks and view.monitored else None,
+        looks=view.looked() if TEST_SETS_GATE in stage.gates and view.looked else None,
     )
 
 

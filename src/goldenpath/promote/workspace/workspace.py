@@ -25,6 +25,7 @@ from goldenpath.promote.acts.intents import (
 from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer
 from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
+from goldenpath.promote.gates.test_sets.data_looks import LookReader
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.commit import Commit, parse_commit, parse_trailers
@@ -62,6 +63,8 @@ class Workspace:
     """Asks the clock of the repository's server; None if it has none that can be asked."""
     monitored: MonitorReader | None = None
     """Reads what the monitors of this machine know; None if it has none."""
+    looked: LookReader | None = None
+    """Reads how often data were looked at; None where nobody can count that."""
 
     @property
     def store(self) -> Store:

@@ -8,8 +8,10 @@ import pytest
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState, LogStates
 from goldenpath.audit.report.describe import DESCRIBE
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, NotedAdvisory
 from goldenpath.audit.report.narrate import NARRATE
+from goldenpath.audit.report.open_matters import MATTERS
+from goldenpath.audit.report.printing.markdown_report import front_record, markdown_report
 from goldenpath.audit.report.printing.marked_sentences import MarkedSentence, split_sentences
 from goldenpath.audit.report.printing.printed_report import (
     BASES,
@@ -44,7 +46,7 @@ def tile(document: PrintedReport, title: str) -> str:
 
 
 def test_every_function_of_the_map_says_what_its_facts_rest_on() -> None:
-    assert {*DESCRIBE, *NARRATE} <= BASES.keys()
+    assert {*DESCRIBE, *NARRATE, *MATTERS} == BASES.keys()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -176,3 +178,51 @@ def test_a_contradiction_stands_on_page_one_of_every_profile(
     document = printed(profiled(bundle, profile), bundle)  # type: ignore[arg-type]
 
     assert any("first put into service" in each.why for each in document.front.gaps[0].lines)
+
+
+OPEN = NotedAdvisory(
+    "advisory-1", "prod", "high", "flawed==1.2 falls under CVE-2026-7", "2026-11-22T13:00:00Z",
+    "credit-risk team", "2026-12-22T13:00:00Z", is_overdue=False,
+)  # fmt: skip
+SCAN = Event("2026-11-23T11:00:00.000000Z", "advisory.scanned", "system")
+
+
+def test_page_one_names_open_advisories_by_severity_with_owner_and_limit(
+    bundle: EvidenceBundle,
+) -> None:
+    late = replace(OPEN, finding="advisory-0", severity="critical", is_overdue=True)
+    closed = replace(OPEN, finding="advisory-2", closed_by="validator signed not_affected")
+    scanned = replace(bundle, events=(*bundle.events, SCAN))
+
+    never = tile(of(bundle), "Known vulnerabilities")
+    none = tile(of(scanned), "Known vulnerabilities")
+    some = tile(of(replace(scanned, advisories=(late, OPEN, closed))), "Known vulnerabilities")
+
+    assert "Not known: what is live was not compared with advisories ever" in never
+    assert "observed: No advisory is open, by the comparison of 2026-11-23T11:00:00Z" in none
+    assert "2 open (1 critical, 1 high), 1 beyond the limit" in some
+    assert "owner credit-risk team, limit 2026-12-22; OVERDUE" in some
+    assert "closed by VEX: validator signed not_affected" in some
+
+
+def test_page_one_names_each_waiver_with_its_person(tmp_path: object) -> None:
+    waived = of(bundle_of(make_release(tmp_path / "w", waived=True)))  # type: ignore[operator]
+    plain = of(bundle_of(make_release(tmp_path / "p")))  # type: ignore[operator]
+
+    assert "waived: In prod: fairness was waived, until 2026-12-31" in tile(waived, "Waivers")
+    assert "No decision about this release relied on a waiver" in tile(plain, "Waivers")
+
+
+def test_markdown_begins_with_page_one_as_the_other_formats(
+    document: PrintedReport, bundle: EvidenceBundle
+) -> None:
+    text = markdown_report(profiled(bundle, "ai-act"), bundle)
+    page_one = text.partition("## 0 ")[0]
+
+    for shown in document.front.tiles:
+        assert f"**{shown.title}**" in page_one
+        for sentence in shown.sentences:
+            assert "".join(each.full or each.text for each in sentence.pieces) in page_one
+    assert all(f"**{each.title}**" in page_one for each in document.front.gaps)
+    record = front_record(profiled(bundle, "ai-act"), bundle)
+    assert list(record["tiles"]) == [each.title for each in document.front.tiles]  # type: ignore[call-overload]

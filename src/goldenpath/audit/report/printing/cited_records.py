@@ -44,6 +44,8 @@ _BY_LOG: Mapping[str, str] = MappingProxyType(
         "incidents": EVENTS,
         "outcomes": EVENTS,
         "oversight-events": EVENTS,
+        "advisories": EVENTS,
+        "looks": BUNDLE,
         "predictions": ANSWERS,
         "monitor-events": ANSWERS,
         "generator": BUNDLE,

@@ -3,12 +3,22 @@
 Everything here is short and links to the field that says more. What cannot be known is said so.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from goldenpath.audit.advisories.severity_limits import LIMITS
 from goldenpath.audit.events.event import Event
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, NotedAdvisory
+from goldenpath.audit.report.open_matters import (
+    advisory_state,
+    is_recent,
+    last_scan,
+    unused_waivers,
+    waived,
+    waiver_text,
+)
 from goldenpath.audit.report.printing.cited_records import COMMITS, EVENTS, RecordIndex
 from goldenpath.audit.report.printing.marked_sentences import (
     Mark,
@@ -22,7 +32,7 @@ from goldenpath.audit.timeline.live import live_at
 from goldenpath.audit.timeline.live_model import TrafficShare
 from goldenpath.canonical import parse_object
 from goldenpath.errors import InvalidInput
-from goldenpath.release.attest.statement import EVIDENCE, SIGNED
+from goldenpath.release.attest.statement import DECISION, EVIDENCE, SIGNED, text_member
 
 MOST_LINES = 7
 """Lines of a list on page one; the whole list follows after it."""
@@ -76,6 +86,8 @@ def front_page(document: Report, bundle: EvidenceBundle, index: RecordIndex) -> 
         Tile("State", tuple(_state(document, bundle, index))),
         Tile("Live share", tuple(_live(bundle, index))),
         Tile("Open findings", tuple(_findings(bundle, index))),
+        Tile("Known vulnerabilities", tuple(_advisories(bundle, index))),
+        Tile("Waivers", tuple(_waivers(bundle, index))),
         Tile("Last incident", tuple(_incident(bundle, index))),
     )
     tier = declared_tier(bundle)
@@ -211,6 +223,66 @@ def _findings(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSent
     number = len(alarms)
     text = "1 drift finding is open." if number == 1 else f"{number} drift findings are open."
     yield from marked_sentences(text, "observed", (EVENTS,), index)
+
+
+def _advisories(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSentence]:
+    """The worst open advisory, the open ones by severity, VEX statements, and the last scan."""
+    log, scan = bundle.logs.events, last_scan(bundle)
+    for each in [each for each in bundle.advisories if each.is_open][:1]:
+        text = (
+            f"{_capital(each.sentence)}, in {each.stage} since {each.since[:10]}; owner "
+            f"{each.owner or 'nobody named'}, limit {each.due[:10]}; {advisory_state(each)}."
+        )
+        yield from marked_sentences(text, "observed", (EVENTS,), index)
+    if log.faults or log.standing != "whole":
+        mark: Mark = "contradicted" if log.faults else "unknown"
+        text = f"Not known: the audit log is {log.standing}."
+        yield from marked_sentences(text, mark, (EVENTS,), index)
+    elif is_recent(scan, bundle.as_of):
+        text = f"{_by_severity(bundle.advisories)}, by the comparison of {scan[:19]}Z."
+        yield from marked_sentences(text, "observed", (EVENTS,), index)
+    else:
+        last = f"since {scan[:19]}Z" if scan else "ever"
+        text = f"Not known: what is live was not compared with advisories {last}."
+        yield from marked_sentences(text, "unknown", (EVENTS,), index)
+    for each in [each for each in bundle.advisories if not each.is_open][:2]:
+        text = f"{_capital(each.sentence)}: {advisory_state(each)}."
+        yield from marked_sentences(text, "verified", index.anchors("vex"), index)
+
+
+def _by_severity(advisories: Sequence[NotedAdvisory]) -> str:
+    open_ones = [each for each in advisories if each.is_open]
+    if not open_ones:
+        return "No advisory is open"
+    by_severity = Counter(each.severity for each in open_ones)
+    counts = ", ".join(f"{by_severity[band]} {band}" for band in LIMITS if by_severity[band])
+    late = sum(each.is_overdue for each in open_ones)
+    return f"{len(open_ones)} open ({counts}), {late} beyond the limit"
+
+
+def _waivers(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSentence]:
+    """What decisions let pass by a waiver, and waivers that no decision has used."""
+    decisions = bundle.of_type(DECISION)
+    texts = [
+        f"In {text_member(dict(each.statement.predicate), 'stage')}: {finding.get('check')} was "
+        f"waived, {finding.get('message')}."
+        for each in decisions
+        for finding in waived(each.statement.predicate)
+    ]
+    unused = [
+        f"{_capital(waiver_text(each))}; no decision used it." for each in unused_waivers(bundle)
+    ]
+    shown = (*texts, *unused)
+    for text in shown[:MOST_LINES]:
+        yield from marked_sentences(text, "waived", index.anchors("decision"), index)
+    if len(shown) > MOST_LINES:
+        text = f"{len(shown) - MOST_LINES} more, in the field on waivers."
+        yield from marked_sentences(text, "generated", index.anchors("generator"), index)
+    if not shown and decisions:
+        text = "No decision about this release relied on a waiver."
+        yield from marked_sentences(text, "verified", index.anchors("decision"), index)
+    elif not shown:
+        yield from marked_sentences("Not known: no decision is attached.", "unknown", (), index)
 
 
 def _incident(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSentence]:

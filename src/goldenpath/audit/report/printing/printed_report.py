@@ -24,7 +24,7 @@ from goldenpath.audit.report.printing.marked_sentences import (
 )
 from goldenpath.audit.report.printing.report_plots import plots_of
 from goldenpath.audit.report.proof import MEANING, ORDER, Proof, Status, prove_need
-from goldenpath.audit.report.report import GAPS, Field, Report, law_as_read
+from goldenpath.audit.report.report import GAPS, Field, Report, law_as_read, places
 
 BASES: Mapping[str, str] = MappingProxyType(
     {
@@ -65,14 +65,12 @@ BASES: Mapping[str, str] = MappingProxyType(
         "registration": "generator",
         "statements": "generator",
         "verify": "generator",
-        "oversight": "events",
+        "oversight": "oversight-events",
+        "advisories": "advisories",
+        "looks": "looks",
     }
 )
 """What the facts of each function of the map rest on: a need of `proof.py`."""
-_PLACES: Mapping[str, str] = MappingProxyType(
-    {"metrics": "2.23", "groups": "2.24", "inputs": "3.6", "log-state": "10.1", "identity": "0.2"}
-)
-"""Where facts belong best that stand under several numbers; otherwise the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,34 +229,26 @@ class _Printer:
 
     def sections(self) -> Iterator[PrintedSection]:
         """Yield every section with its fields."""
-        places = dict(self._places())
+        where = places(self.document)
         for number, title in self.document.sections.items():
             fields = [
-                self._field(each, places)
+                self._field(each, where)
                 for each in self.document.fields
                 if each.number.partition(".")[0] == number and each.number != "0.1"
             ]
             yield PrintedSection(number, title, tuple(fields))
 
-    def _places(self) -> Iterator[tuple[str, Field]]:
-        """Yield the field in which the facts of each function stand."""
-        for show in BASES:
-            fields = [f for f in self.document.fields if any(p.show == show for p in f.facts)]
-            wanted = [each for each in fields if each.number == _PLACES.get(show)]
-            if fields:
-                yield show, (wanted or fields)[0]
-
-    def _field(self, field: Field, places: Mapping[str, Field]) -> PrintedField:
+    def _field(self, field: Field, where: Mapping[str, Field]) -> PrintedField:
         return PrintedField(
             field.number,
             field.title,
             field.status,
             MARK_OF[field.status],
             ", ".join(field.law),
-            tuple(self._blocks(field, places)),
+            tuple(self._blocks(field, where)),
         )
 
-    def _blocks(self, field: Field, places: Mapping[str, Field]) -> Iterator[PrintedBlock]:
+    def _blocks(self, field: Field, where: Mapping[str, Field]) -> Iterator[PrintedBlock]:
         for message in field.contradictions:
             yield from self._sentences(message, "contradicted", ())
         for proof in field.proofs:
@@ -266,7 +256,7 @@ class _Printer:
                 _sentence(proof), MARK_OF[proof.status], self._anchors(proof)
             )
         for facts in field.facts:
-            place = places[facts.show]
+            place = where[facts.show]
             if place.number != field.number:
                 yield SeeBlock(place.number, place.title)
                 continue

@@ -118,6 +118,19 @@ class SshKey:
             + _string(signature)
         )
 
+    def plain_signature(self, message: bytes) -> tuple[bytes, bytes]:
+        """Return the raw public key and the plain Ed25519 signature, as signed notes have them.
+
+        Nothing that is signed so may begin with `SSHSIG`. Raises `Unavailable` if only
+        `ssh-keygen` can use the key.
+        """
+        if self.private is None:
+            raise Unavailable(f"only ssh-keygen can sign with {self.path}, and it signs no notes")
+        if message.startswith(_MAGIC):
+            raise InvalidInput("a note must not begin like an SSH signature")
+        public = self.private.public_key().public_bytes_raw()
+        return public, self.private.sign(message)
+
     def _sign_by_program(self, message: bytes, namespace: str) -> str:
         command = ["ssh-keygen", "-Y", "sign", "-f", str(self.path), "-n", namespace]
         try:

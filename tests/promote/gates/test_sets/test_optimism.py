@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goldenpath.audit.test_sets.optimism import bound_of_adaptive, bound_of_fixed
+from goldenpath.promote.gates.test_sets.optimism import bound_of_adaptive, bound_of_fixed
 
 
 @pytest.mark.parametrize(

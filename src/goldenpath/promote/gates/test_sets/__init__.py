@@ -1,0 +1,1 @@
+"""How often data were looked at by evaluations, what that can hide, and the gate that asks."""
