@@ -24,7 +24,7 @@ from tests.deploy.platform import MAIN, OneMachine
 from tests.release.catalogue.test_catalogue import release as entry
 
 from bench.measurement import Measurement
-from goldenpath.deploy.machine.supervisor import alone
+from goldenpath.deploy.machine.tenure import tenure
 from goldenpath.deploy.reconcile.gitops_source import GitSource
 from goldenpath.deploy.reconcile.loop import Reconciler
 from goldenpath.deploy.reconcile.status import write_status
@@ -44,7 +44,7 @@ def run() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         here = OneMachine(Path(folder))
         yield from _fill(here)
-        with alone(here.home.run):
+        with tenure(here.home.run, takes_over=False):
             cold, _ = _taken(here, "inventory")
             yield Measurement(6, "inventory of them, nothing known yet", cold, "s")
             for verb in ("inventory", "status"):

@@ -124,7 +124,7 @@ def test_half_of_the_tls_files_and_absent_files_are_refused(tmp_path: Path) -> N
         with pytest.raises(InvalidInput):
             listener_settings(wrong)
     with pytest.raises(InvalidInput, match="too long for a socket"):
-        inner_socket(tmp_path / ("a" * 100))
-    assert Path(inner_socket(tmp_path)).parent.is_dir()
+        inner_socket(tmp_path / ("a" * 100), 1)
+    assert Path(inner_socket(tmp_path, 1)).parent.is_dir()
     with pytest.raises(InvalidInput):
         gateway_address("127.0.0.1:1", "https", {"GOLDENPATH_CA_FILE": str(tmp_path / "absent")})

@@ -15,7 +15,7 @@ from goldenpath.compose.up_client import (
     stop,
     wake,
 )
-from goldenpath.deploy.machine.supervisor import alone
+from goldenpath.deploy.machine.tenure import tenure
 from goldenpath.deploy.reconcile.status import Status, write_status
 from goldenpath.errors import NotFound
 from goldenpath.home import Home
@@ -55,7 +55,7 @@ def test_what_a_run_left_is_shown_as_the_past(home: Home) -> None:
 def test_a_run_that_holds_the_lock_is_alive(home: Home) -> None:
     publish(home)
 
-    with alone(home.run):
+    with tenure(home.run, takes_over=False):
         assert status(home)[1] and is_up(home)
 
     assert not status(home)[1] and not is_up(home)

@@ -15,6 +15,7 @@ from goldenpath.errors import REFUSED
 @click.option("--metrics", type=ADDRESS, help="Address of /metrics for Prometheus; default: none.")
 @click.option("--grpc", type=ADDRESS, help="Address for gRPC calls; default: none.")
 @click.option("--detach", is_flag=True, help="Continue in the background once everything runs.")
+@click.option("--replace", is_flag=True, help="With --detach, take over from one that runs.")
 @output_option
 @click.pass_context
 def verb(
@@ -24,14 +25,18 @@ def verb(
     metrics: str | None,
     grpc: str | None,
     detach: bool,
+    replace: bool,
     output: Format,
 ) -> None:
-    """Run in the foreground, or start in the background and wait until it is ready."""
+    """Run in the foreground, or start in the background and wait until it is ready.
+
+    It takes over from one that runs: no request is refused meanwhile.
+    """
     home = compose.home()
     listening = compose.Listening(listen, metrics, grpc)
     with said_if_done(output):
         status = (
-            compose.detach(home, listening)
+            compose.detach(home, listening, replaces=replace)
             if detach
             else compose.serve(home, listening, once=once, say=note)
         )

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldenpath.deploy.machine.server_launch import LONGEST_SOCKET
+from goldenpath.deploy.machine.tenure import LONGEST_SOCKET
 from goldenpath.errors import InvalidInput
 from goldenpath.http.client import ServerAddress
 from goldenpath.http.listener_settings import ListenerSettings
@@ -46,12 +46,14 @@ def gateway_address(address: str, scheme: str, environment: Mapping[str, str]) -
     return ServerAddress(address, context, token)
 
 
-def inner_socket(run: Path) -> str:
+def inner_socket(run: Path, process: int) -> str:
     """Return the socket on which the gRPC listener reaches the gateway; its folder is created.
+
+    Each supervisor, named by its `process`, has its own: two run while one takes over.
 
     Raises `InvalidInput` if the path is too long for the kernel.
     """
-    path = (run / "sockets" / "gateway.sock").absolute()
+    path = (run / "sockets" / f"gateway-{process}.sock").absolute()
     if len(str(path)) > LONGEST_SOCKET:
         raise InvalidInput(
             f"{path} is too long for a socket: expected at most {LONGEST_SOCKET} letters",

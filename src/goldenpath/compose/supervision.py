@@ -23,7 +23,8 @@ from goldenpath.deploy.machine.machine import Machine
 from goldenpath.deploy.machine.release_admission import ReleaseAdmission
 from goldenpath.deploy.machine.release_trust import EntryTrust
 from goldenpath.deploy.machine.server_launch import LocalSettings
-from goldenpath.deploy.machine.supervisor import alone, start_detached
+from goldenpath.deploy.machine.supervisor import start_detached
+from goldenpath.deploy.machine.tenure import handover_socket, tenure
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.home import Home
@@ -62,14 +63,15 @@ class Listening:
 def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
     """Run this machine in the foreground, with its child processes and its audit log.
 
-    Raises `NotFound` if the machine was never set up, `InvalidInput` if another one runs.
+    Takes over from another one that runs, unless `once`. Raises `NotFound` if the machine was never
+    set up, `InvalidInput` if another one runs and cannot be taken over from.
     """
     source, log = git_source(home), event_log(home)
     platform = source.newest().platform  # before anything is created in a folder that is no home
     listeners = listener_settings(os.environ)
     # A verb signals whoever holds the lock; before the loop handles it, it would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with alone(home.run):
+    with tenure(home.run, takes_over=not once) as place:
         settings = LocalSettings(
             run=home.run,
             store=local_store(home, platform),
@@ -79,7 +81,8 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.serve.gateway"),
             listener_settings=listeners,
-            inner=inner_socket(home.run) if listening.grpc else "",
+            inner=inner_socket(home.run, os.getpid()) if listening.grpc else "",
+            handover=handover_socket(home.run, os.getpid()),
             uv=uv(),
         )
         history = StageHistory(gitops(home), seen(home))
@@ -100,6 +103,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             hold=HoldsHeads(home, say, lambda: (machine.platform, machine.commit)),
             patience=evidence_timeout(os.environ),
             trust=EntryTrust(history, settings.store, now),
+            tenure=place,
         )
         machine.attend(
             _observer(
@@ -111,7 +115,9 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
         )
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
-            machine.attend(_grpc_listener(settings, listening.grpc))
+            is_shared = not place.standing.is_held
+            grpc_listener = _grpc_listener(settings, listening.grpc, is_shared=is_shared)
+            machine.attend(grpc_listener, is_listener=True)
         return machine.serve(once=once)
 
 
@@ -179,21 +185,28 @@ def _keeping(platform: Platform | None, holds: tuple[str, ...] | None) -> Keepin
     )
 
 
-def _grpc_listener(settings: LocalSettings, listen: str) -> Sidecar:
-    """Return the gRPC listener before the gateway: its own process, the same certificates."""
+def _grpc_listener(settings: LocalSettings, listen: str, *, is_shared: bool) -> Sidecar:
+    """Return the gRPC listener before the gateway: its own process, the same certificates.
+
+    The address is shared with the listener of a supervisor that is taken over from.
+    """
     launch = GrpcLaunch(
         listen,
         f"unix:{settings.inner}",
         listener_settings=settings.listener_settings,
         caller_secret=settings.caller_secret,
+        is_shared=is_shared,
     )
     command = (sys.executable, "-m", "goldenpath.serve.grpc")
     log = settings.run / "logs" / "grpc.log"
     return Sidecar("grpc", command, settings.environment, log, launch=lambda: launch)
 
 
-def detach(home: Home, listening: Listening) -> Status:
-    """Start the machine in the background and wait until nothing is in progress."""
+def detach(home: Home, listening: Listening, *, replaces: bool) -> Status:
+    """Start the machine in the background and wait until nothing is in progress.
+
+    One that `replaces` takes over from one that runs, whatever its version.
+    """
     flags = {
         "--listen": listening.gateway,
         "--metrics": listening.metrics,
@@ -201,7 +214,7 @@ def detach(home: Home, listening: Listening) -> Status:
     }
     options = [text for name, value in flags.items() if value for text in (name, value)]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
-    return start_detached(home.run, [*command, *options], os.environ)
+    return start_detached(home.run, [*command, *options], os.environ, replaces=replaces)
 
 
 def canary_verdicts(home: Home, status: Status) -> Mapping[str, Mapping[str, CanaryVerdict]]:

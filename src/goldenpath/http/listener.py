@@ -72,6 +72,8 @@ class HttpListener:
         """The time of the last sweep, which is exact enough for idle limits."""
         self.held = 0
         """Bytes of bodies that are being received, or wait for their answer."""
+        self.descriptor = -1
+        """The descriptor of the socket on which it listens; -1 before it does."""
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
 
@@ -80,15 +82,22 @@ class HttpListener:
         return ServerConnection(self)
 
     async def open(
-        self, address: str, tls: ssl.SSLContext | None = None, patience: float = 0.0
+        self,
+        address: str,
+        tls: ssl.SSLContext | None = None,
+        patience: float = 0.0,
+        *,
+        inherited: socket.socket | None = None,
     ) -> str:
         """Start to accept connections on `unix:PATH` or `HOST:PORT`, and return the address.
 
-        Waits up to `patience` seconds for a port in use. Raises `InvalidInput` for another
-        form of address, `Unavailable` if the address is taken.
+        Waits up to `patience` seconds for a port in use. An `inherited` socket listens there
+        already. Raises `InvalidInput` for another form of address, `Unavailable` if the address is
+        taken.
         """
         loop = asyncio.get_running_loop()
-        listening = await _bind_in_time(address, patience)
+        listening = inherited or await _bind_in_time(address, patience)
+        self.descriptor = listening.fileno()
         handshake = HANDSHAKE_TIME if tls else None
         if listening.family == socket.AF_UNIX:
             self._path = Path(address.removeprefix("unix:"))
@@ -117,23 +126,32 @@ class HttpListener:
             connection.check(now)
 
     async def drain(
-        self, is_idle: Callable[[], bool] = lambda: True, *, linger: float, limit: float
+        self,
+        is_idle: Callable[[], bool] = lambda: True,
+        *,
+        linger: float,
+        limit: float,
+        is_handed_over: bool = False,
     ) -> None:
         """Answer every request that is in flight or on its way, then close everything.
 
         Late requests are accepted for `linger` seconds; without it idle connections are closed
         at once. All connections are closed after `limit` seconds, or as soon as `is_idle`
-        returns true.
+        returns true. Where another process accepts from the same queue, this one accepts nothing
+        new: its clients get an answer that ends their connection, within `linger` seconds.
         """
         self.is_draining = True
         if self._path is not None:
             # Removed before the backlog is served, so that new clients find the next server's
             # socket.
             self._path.unlink(missing_ok=True)
-        # Clients in the backlog may already have sent their requests.
-        await asyncio.sleep(linger)
-        if self._server is not None:
-            self._server.close()
+        if is_handed_over:
+            await self._let_clients_leave(linger)
+        else:
+            # Clients in the backlog may already have sent their requests.
+            await asyncio.sleep(linger)
+            if self._server is not None:
+                self._server.close()
         end = monotonic() + limit
         while monotonic() < end and (self.open_requests or not is_idle()):
             # With a linger time a client may still send on a connection that is idle now.
@@ -145,6 +163,13 @@ class HttpListener:
         await asyncio.sleep(0)
         for connection in tuple(self.connections):
             connection.abort()
+
+    async def _let_clients_leave(self, seconds: float) -> None:
+        if self._server is not None:
+            self._server.close()
+        end = monotonic() + seconds
+        while self.connections and monotonic() < end:
+            await asyncio.sleep(0.02)
 
     def _close_idle(self) -> None:
         for connection in tuple(self.connections):

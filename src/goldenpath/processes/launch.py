@@ -165,6 +165,10 @@ class GatewayLaunch:
     """Path of the socket for the gRPC listener's requests, without TLS; empty: no gRPC."""
     caller_secret: str = ""
     """Secret that proves the caller header."""
+    handover: str = ""
+    """Path of the socket on which the next gateway gets the listener of this one; empty: none."""
+    predecessor: str = ""
+    """The same of the gateway before, which still listens; empty: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +183,5 @@ class GrpcLaunch:
     listener_settings: ListenerSettings = _OPEN_TO_ALL
     caller_secret: str = ""
     """Secret that proves the caller header."""
+    is_shared: bool = False
+    """Whether the listener before still has the address, and ends once this one is ready."""

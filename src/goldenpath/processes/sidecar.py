@@ -114,3 +114,59 @@ class Sidecar:
         self.child.close()
         self.child = None
         return messages
+
+
+Wait = Callable[[], float]
+
+
+class Sidecars:
+    """The sidecars of a supervisor, each with who hears its messages."""
+
+    def __init__(self) -> None:
+        self._all: list[tuple[Sidecar, Callable[[Message], None]]] = []
+        self._listeners: list[Sidecar] = []
+        """Those that callers reach, and that hand requests on."""
+
+    def attend(
+        self, sidecar: Sidecar, hear: Callable[[Message], None], *, is_listener: bool
+    ) -> None:
+        """Keep another one running; `hear` receives its messages."""
+        self._all.append((sidecar, hear))
+        if is_listener:
+            self._listeners.append(sidecar)
+
+    @property
+    def fault(self) -> str:
+        """Which of them does not do its work, and why; empty if all do."""
+        faults = (sidecar.fault for sidecar, _ in self._all)
+        return next((fault for fault in faults if fault), "")
+
+    @property
+    def are_listening(self) -> bool:
+        """Whether all that callers reach are ready."""
+        return all(sidecar.is_ready for sidecar in self._listeners)
+
+    def children(self, *, ready: bool = False) -> list[Child]:
+        """Return the processes that run, or those alone that are ready."""
+        running = [each for each, _ in self._all if each.is_ready or not ready]
+        return [each.child for each in running if each.child is not None]
+
+    def tick(self, now: float, *, listeners: bool, others: bool) -> None:
+        """Start what does not run and hear what runs, of one kind or both."""
+        for sidecar, hear in self._all:
+            if listeners if sidecar in self._listeners else others:
+                for message in sidecar.tick(now):
+                    hear(message)
+
+    def end_listeners(self, wait: Wait) -> None:
+        """End those that callers reach, before what they need to answer."""
+        for sidecar, hear in self._all:
+            if sidecar in self._listeners:
+                for message in sidecar.end(wait):
+                    hear(message)
+
+    def end(self, wait: Wait) -> None:
+        """End all that run."""
+        for sidecar, hear in self._all:
+            for message in sidecar.end(wait):
+                hear(message)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldenpath.compose.inventory_watch import InventoryWatch, inventory
-from goldenpath.deploy.machine.supervisor import alone
+from goldenpath.deploy.machine.tenure import tenure
 from goldenpath.deploy.reconcile.inventory import Cell, Looked, compare
 from goldenpath.deploy.reconcile.status import Status, describe, write_status
 from goldenpath.deploy.reconcile.target import Running
@@ -211,7 +211,7 @@ def test_a_machine_that_hangs_is_a_fault_of_the_inventory(tmp_path: Path) -> Non
     long_ago = replace(running(deployed((digest, 100))), time="2026-01-01T00:00:00+00:00")
     write_status(long_ago, here.home.run / "status.json")
 
-    with alone(here.home.run):
+    with tenure(here.home.run, takes_over=False):
         found = inventory(here.home)
 
     assert found.cells[0].agrees and not found.agrees

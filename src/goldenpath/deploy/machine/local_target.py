@@ -17,6 +17,7 @@ from goldenpath.deploy.machine.routing import Gateway, RouteChanged
 from goldenpath.deploy.machine.server_launch import LocalSettings, ServerLauncher
 from goldenpath.deploy.machine.server_process import ServerEvent, ServerProcess
 from goldenpath.deploy.machine.stale_sockets import remove_stale
+from goldenpath.deploy.machine.tenure import Standing
 from goldenpath.deploy.machine.traffic_demand import TrafficDemand
 from goldenpath.deploy.reconcile.target import Action, Apply, Prune, Running
 from goldenpath.digest import Digest
@@ -28,7 +29,7 @@ from goldenpath.processes.launch import (
     RouteSlot,
     ServingTerms,
 )
-from goldenpath.processes.sidecar import Sidecar
+from goldenpath.processes.sidecar import Sidecars
 from goldenpath.promote.manifests.desired import Deployment, Slot
 
 Report = Callable[[ServerEvent | RouteChanged], None]
@@ -45,8 +46,11 @@ class LocalTarget:
         trust: Callable[[Deployment, Digest], ReleaseTrust],
         report: Report,
         terms: Callable[[str], ServingTerms] = lambda _: ServingTerms(),
+        *,
+        standing: Callable[[], Standing] = Standing,
     ) -> None:
         self._settings = settings
+        self._standing = standing
         self._launcher = ServerLauncher(settings, trust, terms)
         self._terms = terms
         self._report = report
@@ -58,7 +62,7 @@ class LocalTarget:
         self._leaving: list[ServerProcess] = []
         self._doomed: dict[Key, int] = {}
         self._demand = TrafficDemand()
-        self._sidecars: list[tuple[Sidecar, Callable[[Message], None]]] = []
+        self.sidecars = Sidecars()
         self.home_faults = HomeFaults(settings.run)
         remove_stale(settings.run / "sockets")
         self._gateway = Gateway(
@@ -70,10 +74,12 @@ class LocalTarget:
                 listener_settings=settings.listener_settings,
                 inner=settings.inner,
                 caller_secret=settings.caller_secret,
+                handover=settings.handover,
             ),
             report=report,
             demand=self._hear_demand,
             faults=self.home_faults,
+            standing=standing,
         )
 
     @property
@@ -85,12 +91,6 @@ class LocalTarget:
     def gateway_fault(self) -> str:
         """Why the gateway does not run; empty while it does."""
         return self._gateway.sidecar.message
-
-    @property
-    def sidecar_fault(self) -> str:
-        """Which child beside gateway and servers does not run, and why; empty if all do."""
-        faults = (sidecar.fault for sidecar, _ in self._sidecars)
-        return next((fault for fault in faults if fault), "")
 
     @property
     def tallies(self) -> Mapping[str, JsonValue]:
@@ -109,15 +109,29 @@ class LocalTarget:
     def reload(self) -> None:
         """Let gateway and servers read their certificates and access rules again."""
         ready = [server.child for server in self._servers.values() if server.address]
-        sidecars = (self._gateway.sidecar, *(sidecar for sidecar, _ in self._sidecars))
-        ready += [sidecar.child for sidecar in sidecars if sidecar.is_ready]
-        for child in ready:
+        if self._gateway.sidecar.is_ready:
+            ready.append(self._gateway.sidecar.child)
+        for child in (*ready, *self.sidecars.children(ready=True)):
             if child is not None:
                 child.reload()
 
-    def attend(self, sidecar: Sidecar, hear: Callable[[Message], None]) -> None:
-        """Keep another child process running; `hear` receives its messages."""
-        self._sidecars.append((sidecar, hear))
+    @property
+    def is_listening(self) -> bool:
+        """Whether every listener for callers is open."""
+        return bool(self.address) and self.sidecars.are_listening
+
+    def answering(self) -> tuple[str, ...]:
+        """Return the deployments that some server answers for, or that sleep."""
+        return tuple(
+            name
+            for name, routed in sorted(self._routed.items())
+            if not routed.stopped
+            and (self._sleeps(name) or any(self._addresses(name, slot) for slot in routed.slots))
+        )
+
+    def is_complete(self, name: str) -> bool:
+        """Return whether every server of a deployment is ready."""
+        return name in self._deployments and self._is_ready(name)
 
     def declare(self, names: frozenset[str] | None) -> None:
         """Take over what git declares, admitted or not; None while git was not read.
@@ -155,7 +169,7 @@ class LocalTarget:
     def wait(self, seconds: float, also: Sequence[int] = ()) -> None:
         """Sleep until a child sends a message, one of `also` is readable, or time is up."""
         children = [server.child for server in (*self._servers.values(), *self._leaving)]
-        children += [self._gateway.sidecar.child, *(sidecar.child for sidecar, _ in self._sidecars)]
+        children += [self._gateway.sidecar.child, *self.sidecars.children()]
         outputs = [child.output for child in children if child is not None]
         poll = select.poll()
         for descriptor in (*outputs, *also):
@@ -163,13 +177,14 @@ class LocalTarget:
         poll.poll(seconds * 1000)
 
     def close(self) -> None:
-        """Answer open requests, then end every child: the gateway first, the observer last."""
+        """Answer open requests, then end every child: listeners first, the observer last."""
 
         def wait() -> float:
             self.wait(0.02)
             self._drain_servers()
             return time.monotonic()
 
+        self.sidecars.end_listeners(wait)
         self._gateway.sidecar.end(wait)
         for server in self._servers.values():
             server.drain(time.monotonic())
@@ -177,15 +192,14 @@ class LocalTarget:
         self._servers = {}
         while self._leaving:
             wait()
-        for sidecar, hear in self._sidecars:
-            for message in sidecar.end(wait):
-                hear(message)
+        self.sidecars.end(wait)
 
     def _advance(self, now: float) -> None:
         self._gateway.tick(now)
-        for sidecar, hear in self._sidecars:
-            for message in sidecar.tick(now):
-                hear(message)
+        standing = self._standing()
+        # There may be only one of the others: that of the supervisor that holds the lock.
+        is_open = standing.is_held or (standing.may_listen and bool(self.address))
+        self.sidecars.tick(now, listeners=is_open, others=standing.is_held)
         # The order of this method is that of a replacement: start, wait until ready, route, drain.
         # No request is without a server in between.
         self._start_missing()

@@ -4,13 +4,10 @@ Everything that it starts is a child process and ends with it, even after SIGKIL
 starts clean.
 """
 
-import contextlib
 import os
-import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +27,8 @@ from goldenpath.deploy.machine.observations import (
 from goldenpath.deploy.machine.release_trust import NO_TRUST
 from goldenpath.deploy.machine.routing import RouteChanged, tally_numbers
 from goldenpath.deploy.machine.server_launch import LocalSettings
+from goldenpath.deploy.machine.supervisor import Signals
+from goldenpath.deploy.machine.tenure import Tenure
 from goldenpath.deploy.reconcile.loop import DesiredStateSource, Reconciler, summary
 from goldenpath.deploy.reconcile.status import StallReason as StatusFault
 from goldenpath.deploy.reconcile.status import (
@@ -78,7 +77,9 @@ class Machine:
         hold: Callable[[bool], None] = lambda _: None,
         patience: timedelta = PATIENCE,
         trust: ReleaseTrustOf,
+        tenure: Tenure,
     ) -> None:
+        self._tenure = tenure
         self._run = settings.run
         self._trust_of = trust
         self._scheme: Literal["http", "https"] = (
@@ -94,7 +95,9 @@ class Machine:
         self._watch = watch
         self._hold = hold
         self._stretch = CountWindow()
-        self._target = LocalTarget(settings, self._trust, self.happened, self._terms)
+        self._target = LocalTarget(
+            settings, self._trust, self.happened, self._terms, standing=lambda: tenure.standing
+        )
         self._reconciler = Reconciler(source, admit, self._target, self.happened, patience=patience)
         self._target.declare(None)
         self._pending: deque[Observation] = deque()
@@ -105,11 +108,11 @@ class Machine:
         self._looked = self._written = clock() - STATUS_EVERY
         self._logged: Mapping[str, str] = {}
         self._warned: frozenset[Warned] = frozenset()
-        self._stop = False
+        self._signals = Signals()
         self._woken = True
 
-    def attend(self, sidecar: Sidecar) -> None:
-        """Keep another child process running.
+    def attend(self, sidecar: Sidecar, *, is_listener: bool = False) -> None:
+        """Keep another child process running, beside one to take over from if `is_listener`.
 
         Its findings go into the audit log. Its addresses and failures are printed, each failure
         once until it makes progress again.
@@ -127,7 +130,7 @@ class Machine:
             elif message.get("event") == "answers":
                 self._stretch.hear(message)
 
-        self._target.attend(sidecar, hear)
+        self._target.sidecars.attend(sidecar, hear, is_listener=is_listener)
 
     def _pass_on(self, name: str, message: Message, complaints: set[str]) -> None:
         event, text = message.get("event"), str(message.get("message", ""))
@@ -155,23 +158,24 @@ class Machine:
 
     def serve(self, *, once: bool) -> Status:
         """Run until a signal says stop or, with `once`, until nothing is in progress."""
-        with self._signals() as wakened:
+        with self._signals.heard() as wakened:
             seen = _last_seen(self._run / "status.json")
             self.happened(Platformed("platform.started", os.getpid(), seen))
             try:
-                while not self._stop:
+                while not self._signals.stop:
                     status = self._step()
                     if once and status.is_settled:
                         break
                     self._target.wait(0.5, [wakened])
-                    self._woken = self._drain(wakened) or self._woken
             finally:
                 self._say("stopping: answering what came, then ending every server")
                 # Servers first, then the anchor: their last segments belong into it.
                 self._target.close()
-                self._anchor()
-                self.happened(Platformed("platform.stopped", os.getpid()))
-                self._hold(True)
+                # One that never took over leaves no trace.
+                if self._is_alone:
+                    self._anchor()
+                    self.happened(Platformed("platform.stopped", os.getpid()))
+                    self._hold(True)
         return self._step_status()
 
     @property
@@ -183,6 +187,10 @@ class Machine:
     def commit(self) -> str:
         """The commit that is followed; empty before one was trusted."""
         return self._reconciler.trusted.commit if self._reconciler.trusted else ""
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._tenure.standing.is_held
 
     def _trust(self, deployment: Deployment, digest: Digest) -> ReleaseTrust:
         """Return what the server of a release verifies itself, at the commit that is followed."""
@@ -209,14 +217,14 @@ class Machine:
 
     def _step(self) -> Status:
         now, elapsed = self._now(), self._clock()
-        woken = self._woken
+        woken = self._signals.take_wake() or self._woken
         look = woken or self._looked + LOOK_EVERY <= elapsed
         if look:
             self._looked = elapsed
             self._woken = False
         if woken:
             self._target.reload()
-        if self._anchored + ANCHOR_EVERY <= elapsed:
+        if self._is_alone and self._anchored + ANCHOR_EVERY <= elapsed:
             self._anchored = elapsed
             self._anchor()
             self._hold(False)
@@ -225,6 +233,9 @@ class Machine:
         status = self._complete(self._reconciler.step(now, look=look, anew=woken), now)
         if self._reconciler.trusted is not None:
             self._target.declare(frozenset(each.name for each in status.deployments))
+        if not self._may_act(elapsed, status):
+            self._status = status
+            return status
         changed = self._status is None or _lasting(status) != _lasting(self._status)
         self._status = status
         if changed or elapsed - self._written >= STATUS_EVERY:
@@ -233,11 +244,18 @@ class Machine:
             self._written = elapsed
         self._log_status(status)
         self._warn(status)
-        self._refuse_taken_port(status)
         # After the status was written, which the judge of the canary reads.
         if look and self._steer is not None:
             self._woken = self._steer(status) or self._woken
         return status
+
+    def _may_act(self, elapsed: float, status: Status) -> bool:
+        """Come closer to the lock if another supervisor has it, and return whether it is held."""
+        declared = None if not self.commit else {each.name for each in status.deployments}
+        if news := self._tenure.advance(elapsed, self._target, declared):
+            self._say(f"goldenpath up: {news}")
+        self._refuse_taken_port(status)
+        return self._is_alone
 
     def _complete(self, status: Status, now: datetime) -> Status:
         conditions = status.conditions
@@ -259,6 +277,7 @@ class Machine:
                 if len(each.running) > 1
                 for key, counts in self._stretch.counts(each.name).items()
             },
+            answering=self._target.answering(),
         )
         return since_before(full, self._status)
 
@@ -269,7 +288,7 @@ class Machine:
             "GatewayFailed": target.gateway_fault,
             "HomeNotWritable": target.home_faults.message,
             "AuditLogUnavailable": self._log_fault,
-            "ChildFailed": target.sidecar_fault,
+            "ChildFailed": target.sidecars.fault,
         }
         for reason, message in faults.items():
             if message:
@@ -314,7 +333,8 @@ class Machine:
         self._logged = lines
 
     def _flush(self) -> None:
-        while self._pending:
+        # Events of one that has not taken over yet follow those of the one before.
+        while self._pending and self._is_alone:
             try:
                 self._record(self._pending[0], self.commit)
             except GoldenPathError as error:
@@ -326,42 +346,13 @@ class Machine:
     def _derive_events(self) -> None:
         """Let the audit log get the events of the commits up to the one that is followed."""
         commit = self.commit
-        if commit and commit != self._derived and not self._log_fault:
+        if commit and commit != self._derived and not self._log_fault and self._is_alone:
             try:
                 self._derive(commit)
             except GoldenPathError as error:
                 self._log_fault = error.message
             else:
                 self._derived = commit
-
-    @contextmanager
-    def _signals(self) -> Iterator[int]:
-        """Yield a descriptor that becomes readable with each signal, so that none is missed."""
-        read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-        def stop(number: int, frame: object) -> None:
-            self._stop = True
-
-        def wake(number: int, frame: object) -> None:
-            self._woken = True
-
-        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: wake}
-        before = {number: signal.signal(number, each) for number, each in handlers.items()}
-        descriptor = signal.set_wakeup_fd(write)
-        try:
-            yield read
-        finally:
-            signal.set_wakeup_fd(descriptor)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            os.close(read)
-            os.close(write)
-
-    def _drain(self, descriptor: int) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            os.read(descriptor, 1024)
-            return True
-        return False
 
 
 def _last_seen(file: Path) -> str:

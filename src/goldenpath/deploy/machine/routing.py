@@ -7,6 +7,7 @@ from pathlib import Path
 
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.machine.home_faults import HomeFaults
+from goldenpath.deploy.machine.tenure import Standing
 from goldenpath.processes.child import Message
 from goldenpath.processes.launch import GatewayLaunch, Route, Routes, RouteSlot
 from goldenpath.processes.sidecar import Sidecar
@@ -36,6 +37,7 @@ class Gateway:
         report: Callable[[RouteChanged], None],
         demand: Callable[[Message], None],
         faults: HomeFaults,
+        standing: Callable[[], Standing] = Standing,
     ) -> None:
         self.sidecar = Sidecar(
             "gateway", command, environment, run / "logs" / "gateway.log", launch=self._launch
@@ -45,9 +47,8 @@ class Gateway:
         self.address = ""
         self.tallies: Mapping[str, JsonValue] = {}
         self._wanted = launch
+        self._standing = standing
         self._refusals = run / FILE
-        # Counters of an earlier gateway would have nothing to be added to.
-        self._refusals.unlink(missing_ok=True)
         self._report = report
         self._demand = demand
         self._faults = faults
@@ -86,6 +87,9 @@ class Gateway:
                     tallies = message.get("tallies")
                     self.tallies = tallies if isinstance(tallies, dict) else {}
         if self.sidecar.starts != self._starts:
+            if not self._starts:
+                # Counters of an earlier gateway would have nothing to be added to.
+                self._refusals.unlink(missing_ok=True)
             self._starts = self.sidecar.starts
             self._publish()
             self._begun = self.generation
@@ -105,9 +109,13 @@ class Gateway:
                     self._changed[name] = self.generation
             self._changed = {name: each for name, each in self._changed.items() if name in after}
 
-    def _launch(self) -> GatewayLaunch:
+    def _launch(self) -> GatewayLaunch | None:
+        standing = self._standing()
+        if not standing.may_listen:
+            return None
         # A restarted gateway must listen where its clients know it.
-        return replace(self._wanted, listen=self.address or self._wanted.listen)
+        address = self.address or self._wanted.listen
+        return replace(self._wanted, listen=address, predecessor=standing.predecessor)
 
     def _publish(self) -> None:
         self.generation += 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from goldenpath.deploy.machine.server_process import ServerProcess
+from goldenpath.deploy.machine.tenure import LONGEST_SOCKET
 from goldenpath.digest import Digest
 from goldenpath.errors import Unavailable
 from goldenpath.http.listener_settings import ListenerSettings
@@ -18,9 +19,6 @@ from goldenpath.processes.launch import (
     ServingTerms,
 )
 from goldenpath.promote.manifests.desired import Deployment, Slot
-
-LONGEST_SOCKET = 100
-"""Longest path of a socket in bytes; the kernel allows 107."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,8 @@ class LocalSettings:
     """Secret with which the gateway vouches for caller names towards the servers."""
     uv: str = "uv"
     """The `uv` program, which builds environments of `python` models."""
+    handover: str = ""
+    """Path of the socket on which the gateway hands its listener to the next one; empty: none."""
     warm: int = 1
     """Number of replaced releases whose servers stay warm, without traffic; with 0, none does."""
 

@@ -1,19 +1,19 @@
-"""The supervising process of a machine: its lock, its record, how it starts and ends."""
+"""The supervising process of a machine: its record, how it starts in the background and ends."""
 
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldenpath.deploy.reconcile.status import Status, read_status
-from goldenpath.errors import AlreadyDone, InvalidInput, Unavailable
-from goldenpath.files import publish, take_lock
+from goldenpath.errors import AlreadyDone, Unavailable
+from goldenpath.files import take_lock
 from goldenpath.parsers.typed import read_typed
 from goldenpath.processes.tool import start_in_background
+from goldenpath.version import __version__
 
 START_SECONDS = 300.0
 """More than twice as long as one server may take, since releases are verified before it starts."""
@@ -27,35 +27,53 @@ class Supervisor:
 
     process: int
     started: int
+    version: str = ""
+    """That of its package; another one is a reason to take over."""
 
     def is_alive(self) -> bool:
         """Tell whether this very process still runs, and not another one with its number."""
         return started_at(self.process) == self.started
 
 
-@contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Hold the lock of the machine. Raises `InvalidInput` if another supervisor runs."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / "up.lock").open("a+") as lock:
-        if not take_lock(lock, wait=False):
-            raise InvalidInput(
-                f"goldenpath up already runs for {run.parent}",
-                hint="stop it with goldenpath down, or look at it with goldenpath status",
-            )
-        me = os.getpid()
-        record = run / "up.json"
+class Signals:
+    """The signals to a supervisor: SIGTERM and SIGINT to stop, SIGHUP to look at git now."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self._woken = False
+        self._readable = -1
+
+    def take_wake(self) -> bool:
+        """Return whether it was to look at git since the last call."""
+        if self._readable >= 0:
+            with suppress(BlockingIOError):
+                os.read(self._readable, 1024)
+        woken, self._woken = self._woken, False
+        return woken
+
+    @contextmanager
+    def heard(self) -> Iterator[int]:
+        """Yield a descriptor that becomes readable with each signal, so that none is missed."""
+        self._readable, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+        def stop(number: int, frame: object) -> None:
+            self.stop = True
+
+        def wake(number: int, frame: object) -> None:
+            self._woken = True
+
+        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: wake}
+        before = {number: signal.signal(number, each) for number, each in handlers.items()}
+        descriptor = signal.set_wakeup_fd(write)
         try:
-            publish(record, json.dumps({"process": me, "started": started_at(me)}).encode())
-        except OSError as error:
-            raise Unavailable(
-                f"{record} cannot be written: {error.strerror}",
-                hint="free space on its disk, then run goldenpath up again",
-            ) from error
-        try:
-            yield
+            yield self._readable
         finally:
-            record.unlink(missing_ok=True)
+            signal.set_wakeup_fd(descriptor)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(self._readable)
+            os.close(write)
+            self._readable = -1
 
 
 def supervisor(run: Path) -> Supervisor | None:
@@ -90,12 +108,15 @@ def started_at(process: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
-def start_detached(run: Path, command: Sequence[str], environment: Mapping[str, str]) -> Status:
+def start_detached(
+    run: Path, command: Sequence[str], environment: Mapping[str, str], *, replaces: bool
+) -> Status:
     """Start a supervisor in a session of its own; return once nothing is in progress.
 
-    Raises `Unavailable` with its last output if it ends instead.
+    One that `replaces`, or that is of another version, takes over from one that runs. Raises
+    `Unavailable` with its last output if it ends instead.
     """
-    if is_held(run):
+    if is_held(run) and not replaces and not _is_of_another_version(run):
         raise AlreadyDone(f"goldenpath up already runs for {run.parent}: nothing to do")
     (run / "logs").mkdir(parents=True, exist_ok=True)
     log = run / "logs" / "up.log"
@@ -132,6 +153,11 @@ def _waited_for(run: Path) -> str:
         each.message for each in status.conditions if each.holds and each.type == "Reconciling"
     ]
     return "; ".join(waiting) or "the gateway has no address yet"
+
+
+def _is_of_another_version(run: Path) -> bool:
+    running = supervisor(run)
+    return running is not None and running.version != __version__
 
 
 def stop_supervisor(run: Path) -> bool:

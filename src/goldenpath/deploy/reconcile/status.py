@@ -87,6 +87,8 @@ class Status:
     """Scheme of the gateway's address."""
     time_note: str = ""
     """A sentence about commits whose time nobody but their authors knows; empty for none."""
+    answering: tuple[str, ...] = ()
+    """Deployments that some server answers for, or that sleep until a request comes."""
     version: int = STATUS_VERSION
 
     @property

@@ -4,23 +4,28 @@ import asyncio
 import contextlib
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import uvloop
 
-from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.http.listener import HttpListener
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GatewayLaunch, Routes
 from goldenpath.processes.log_lines import log_line
+from goldenpath.processes.socket_handover import SocketHandover, receive
 from goldenpath.serve.gateway.caller_naming import Naming
 from goldenpath.serve.gateway.dispatch import Dispatcher
 from goldenpath.serve.gateway.proxy import Proxy
 
 SWEEPS_A_SECOND = 10
 DRAIN_SECONDS = 25.0
+HANDED_OVER_SECONDS = 5.0
+"""Seconds in which a client that keeps its connection is told to open another one."""
 BIND_SECONDS = 3.0
 """Seconds to wait for the port of a gateway that is still draining."""
 LINE_LIMIT = 64 * 1024 * 1024
@@ -62,17 +67,67 @@ async def run() -> None:
         inside = Proxy(dispatcher, Naming(launch.caller_secret, is_inner=True)).listener()
         listeners.append(inside)
         await inside.open(f"unix:{launch.inner}")
-    address = await listeners[0].open(launch.listen, shown.context, BIND_SECONDS)
+    handover = handover_of(launch, loop)
+    inherited = inherit(launch)
+    address = await listeners[0].open(
+        launch.listen, shown.context, BIND_SECONDS, inherited=inherited
+    )
+    if handover is not None:
+        handover.offer(address, listeners[0].descriptor)
     report({"event": "ready", "address": address})
     report({"event": "applied", "generation": routes.generation})
     sweeping = loop.create_task(sweep(dispatcher, listeners))
     try:
         await follow(reader, dispatcher)
     finally:
-        async with asyncio.TaskGroup() as group:
-            for listener in listeners:
-                group.create_task(listener.drain(linger=0.0, limit=DRAIN_SECONDS))
+        await drain(listeners, handover)
         sweeping.cancel()
+
+
+def handover_of(launch: GatewayLaunch, loop: asyncio.AbstractEventLoop) -> SocketHandover | None:
+    """Return where the next gateway asks for the listener; None if there can be none.
+
+    It serves all the same, for example on a full disk. The next one is refused then.
+    """
+    try:
+        return SocketHandover(Path(launch.handover), loop) if launch.handover else None
+    except Unavailable as error:
+        log_line(f"nobody can take over: {error.message}")
+        return None
+
+
+def inherit(launch: GatewayLaunch) -> socket.socket | None:
+    """Return the listener of the gateway before; None if it listens elsewhere, or there is none.
+
+    Raises `Unavailable` if it does not hand over.
+    """
+    if not launch.predecessor:
+        return None
+    address, listening = receive(Path(launch.predecessor))
+    # Port 0 stands for any port, so the one that clients know already is right.
+    if address == launch.listen or launch.listen.endswith(":0"):
+        return listening
+    listening.close()
+    return None
+
+
+async def drain(listeners: Sequence[HttpListener], handover: SocketHandover | None) -> None:
+    """Answer what is open, then close everything.
+
+    Where the next gateway has the listener, clients that keep their connection are told to open
+    another one. Elsewhere nobody would answer there.
+    """
+    is_handed_over = handover is not None and handover.was_asked
+    if handover is not None:
+        handover.close()
+    linger = HANDED_OVER_SECONDS if is_handed_over else 0.0
+    async with asyncio.TaskGroup() as group:
+        for listener in listeners:
+            group.create_task(
+                listener.drain(
+                    linger=linger, limit=DRAIN_SECONDS - linger, is_handed_over=is_handed_over
+                )
+            )
 
 
 async def follow(reader: asyncio.StreamReader, dispatcher: Dispatcher) -> None:

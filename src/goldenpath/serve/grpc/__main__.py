@@ -19,7 +19,7 @@ from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.log_lines import log_line
 from goldenpath.serve.grpc.grpc_forward import forward
-from goldenpath.serve.grpc.grpc_listener import GrpcListener
+from goldenpath.serve.grpc.grpc_listener import GrpcListener, refuse_taken
 from goldenpath.serve.grpc.grpc_tls import credentials
 
 LARGEST = 8 * 1024 * 1024
@@ -50,7 +50,9 @@ async def run() -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
     gateway = HttpClient(ServerAddress(launch.gateway), launch.timeout)
     asked = forward(gateway, launch.caller_secret, lambda: access)
-    listener = GrpcListener(asked, largest=LARGEST)
+    if not launch.is_shared:
+        refuse_taken(launch.listen)
+    listener = GrpcListener(asked, largest=LARGEST, shares_port=True)
     secure = credentials(launch.listener_settings, lambda: shown.renewed, log_line)
     _send_event({"event": "ready", "address": await listener.open(launch.listen, secure)})
     await reader.read()

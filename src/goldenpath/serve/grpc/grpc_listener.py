@@ -6,6 +6,7 @@ headers of HTTP. So the gRPC and the HTTP listener share one set of rules.
 """
 
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,6 @@ MOST_CALLS = 64
 LARGEST_HEAD = 16 * 1024
 _SECOND = 1000
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),
     ("grpc.max_metadata_size", LARGEST_HEAD),
     ("grpc.absolute_max_metadata_size", LARGEST_HEAD),
     ("grpc.max_connection_idle_ms", 300 * _SECOND),
@@ -88,9 +88,17 @@ class _Context(Protocol):
 class GrpcListener:
     """A listener on the running event loop."""
 
-    def __init__(self, ask: Ask, *, largest: int, calls: int = MOST_CALLS) -> None:
-        """`largest` is the longest message in bytes, `calls` how many may be open."""
-        sizes = (("grpc.max_receive_message_length", largest),)
+    def __init__(
+        self, ask: Ask, *, largest: int, calls: int = MOST_CALLS, shares_port: bool = False
+    ) -> None:
+        """`largest` is the longest message in bytes, `calls` how many may be open.
+
+        One that `shares_port` lets the listener that takes over from it open the same port.
+        """
+        sizes = (
+            ("grpc.max_receive_message_length", largest),
+            ("grpc.so_reuseport", int(shares_port)),
+        )
         self._server = grpc.aio.server(options=_OPTIONS + sizes, maximum_concurrent_rpcs=calls)
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(partial(_answer, ask, name)) for name in CALLS
@@ -119,6 +127,23 @@ class GrpcListener:
     async def close(self, seconds: float) -> None:
         """Accept no more calls and wait for the open ones."""
         await self._server.stop(seconds)
+
+
+def refuse_taken(address: str) -> None:
+    """Raise `Unavailable` if somebody listens on `HOST:PORT`.
+
+    A listener that shares its port would get a part of the calls of any other one that does.
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or address.startswith("unix:"):
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise Unavailable(f"cannot listen for gRPC on {address}: {error.strerror}") from error
 
 
 async def _answer(ask: Ask, name: str, message: bytes, context: _Context) -> bytes:
