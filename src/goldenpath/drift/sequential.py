@@ -33,6 +33,7 @@ from goldenpath.drift.profile import Bins, Profile
 from goldenpath.drift.rates import COMMON, RateReference, RateTests
 from goldenpath.drift.seasons import DAY
 from goldenpath.drift.shift import Effects, ShiftTest, Window, shift_tests
+from goldenpath.drift.volume.request_rate import VOLUME_SHARE
 from goldenpath.project.spec import MonitorSettings
 
 Array = NDArray[np.float64]
@@ -93,7 +94,7 @@ class Detector:
         pairs = None
         if profile.pairs is not None:
             pairs = PairTests.of(profile.pairs, has_periods=profile.has_periods)
-        of_columns = 1.0 if pairs is None else 1 - PAIR_SHARE
+        of_columns = 1 - VOLUME_SHARE - (0.0 if pairs is None else PAIR_SHARE)
         return cls(
             profile=profile,
             false_alarms_a_year=settings.false_alarms_a_year,

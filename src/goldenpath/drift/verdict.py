@@ -30,7 +30,7 @@ from goldenpath.drift.distance import (
 )
 from goldenpath.drift.pairs.pair_reference import MOST_PAIRED
 from goldenpath.drift.profile import Bins
-from goldenpath.drift.sequential import PAIR, Detector, State
+from goldenpath.drift.sequential import KINDS, PAIR, Detector, State
 
 DriftAnswer = Literal["drift", "no drift seen", "too few rows"]
 
@@ -204,8 +204,9 @@ def _column(
     seen: Detectable,
 ) -> ColumnReport:
     bins = detector.profile.columns[place]
-    mine = [change for change in found if change.feature == bins.name]
-    alarmed = [change for change in opened if change.feature == bins.name]
+    # A pair, or the number of requests, may have the name of a column.
+    mine = [change for change in found if change.feature == bins.name and change.kind in KINDS]
+    alarmed = [change for change in opened if change.feature == bins.name and change.kind in KINDS]
     is_drifting = bool(alarmed) or any(change.is_alarm for change in mine)
     nearest = mine[0] if mine else None
     onset = _onset(state, nearest, alarmed)

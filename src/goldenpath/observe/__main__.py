@@ -22,6 +22,7 @@ from goldenpath.http.tls import Shown
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.monitor_state import watches
 from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.request_volume import RequestVolume
 from goldenpath.observe.drift.unobserved import UnobservedReleases
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.release_parts import Releases
@@ -114,6 +115,7 @@ def _assemble(
     observer = Observer(
         launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals,
         UnobservedReleases(home.findings), facts.fault,
+        volume=RequestVolume(home.drift, home.findings, facts),
     )  # fmt: skip
     return observer, close, {"metrics": page.address} if page else {}
 

@@ -11,6 +11,7 @@ from goldenpath.home import Home
 from goldenpath.observe.drift.findings import DriftFinding
 from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.drift.outcomes import Outcomes
+from goldenpath.observe.drift.request_volume import RequestVolume
 from goldenpath.observe.drift.unobserved import UnobservedReleases
 from goldenpath.observe.log.prediction_log import PredictionLog
 from goldenpath.observe.log.records import Block, decisive
@@ -69,6 +70,8 @@ class Observer:
     """Why the last round could not save or seal; empty if it could. Until it can, records stay in
     the spool on disk."""
     keeping: Keeping = NOTHING_ENDS
+    volume: RequestVolume | None = None
+    """Judges the number of requests; None where nobody wants that."""
     turn_bytes: int = TURN_BYTES
     """Bytes of each spool file that a round reads."""
     _ended: tuple[Keeping, float] | None = None
@@ -92,6 +95,7 @@ class Observer:
         self.refusals.look(self.telemetry, self.emit)
         for news in self.outcomes.news():
             self.emit(news)
+        self._judge_volume(now)
         self._note_stuck(self._seal(now, finish=finish))
         self._end_what_is_old(now)
         if not finish:
@@ -108,6 +112,8 @@ class Observer:
         try:
             # Saved before a spool file is deleted: its counts exist nowhere else afterwards.
             self.monitor.save(now)
+            if self.volume is not None:
+                self.volume.save()
         except OSError as error:
             return f"the counts of the drift monitor cannot be saved: {error}"
         stuck, seconds = "", self._elapsed.at(now)
@@ -167,6 +173,8 @@ class Observer:
             fresh, raised = self.monitor.add(block, now)
             self.telemetry.add(decisive(fresh))
             self.outcomes.add(fresh)
+            if self.volume is not None:
+                self.volume.add(fresh)
             self._judge_release(batch.header, self.facts_fault(batch.header.digest), now)
         except OSError as error:
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})
@@ -176,6 +184,15 @@ class Observer:
             self._judge_release(batch.header, str(error), now)
         for finding in raised:
             self._pass_on(finding)
+
+    def _judge_volume(self, now: datetime) -> None:
+        if self.volume is None:
+            return
+        try:
+            for finding in self.volume.judge(now):
+                self._pass_on(finding)
+        except (GoldenPathError, OSError) as error:
+            self.emit({"event": "failed", "message": f"requests are not judged: {error}"})
 
     def _judge_release(self, header: SpoolHeader, fault: str, now: datetime) -> None:
         """Open a finding about a release that cannot be monitored, or end it."""

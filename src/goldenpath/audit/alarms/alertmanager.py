@@ -23,6 +23,7 @@ _NAMES = {
     "missing": "ModelValuesMissing",
     "refused": "ModelRequestsRefused",
     "pair": "ModelFeaturesApart",
+    "volume": "ModelRequestRate",
     "unobserved": "ModelNotObserved",
 }
 

@@ -19,6 +19,7 @@ TITLES = {
     "missing": "values missing",
     "refused": "requests refused",
     "pair": "features go together otherwise",
+    "volume": "number of requests unusual",
     "unobserved": "release not observed",
     "advisory": "known vulnerability",
     "platform": "platform alarm",
@@ -42,8 +43,8 @@ class Notice(msgspec.Struct, frozen=True):
     """Id of the finding."""
     state: NoticeState
     kind: str
-    """`shift`, `new code`, `missing`, `refused`, `pair`, `unobserved`, or the kind of a platform
-    alarm."""
+    """`shift`, `new code`, `missing`, `refused`, `pair`, `volume`, `unobserved`, or the kind of a
+    platform alarm."""
     stage: str
     model: str
     release: str

@@ -19,8 +19,11 @@ from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.times import timestamp
 
-FindingKind = Literal["shift", "new code", "missing", "refused", "pair", "unobserved", "advisory"]
-"""`pair`: two features go together otherwise than in the reference. `unobserved`: the release
+FindingKind = Literal[
+    "shift", "new code", "missing", "refused", "pair", "volume", "unobserved", "advisory"
+]
+"""`pair`: two features go together otherwise than in the reference. `volume`: far fewer requests
+than usual, none, or far more. `unobserved`: the release
 cannot be opened, so nothing about it is monitored. `advisory`: a known vulnerability affects a
 package of the release."""
 ADVISORY: Literal["advisory"] = "advisory"
