@@ -43,6 +43,8 @@ MODULES = (
     "drift",
     "alarms",
     "growth",
+    "long_log",
+    "long_history",
 )
 OUTPUT = Path("build") / "bench.json"
 

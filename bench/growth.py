@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from tests.audit.timeline.test_intent_index import processes
 from tests.drift.test_category_growth import bytes_held
+from tests.observe.log.segments.test_checked_parts import read_again
+from tests.observe.log.segments.test_compaction import most_files
 from tests.observe.test_growth import most_held
 from tests.observe.test_id_filters import files_read
 from tests.oci.stores.test_layout import size_of_index
@@ -34,6 +36,8 @@ def run() -> Iterator[Measurement]:
     for place, work in enumerate(("read all commits", "index them", "say what is live", "follow")):
         yield from _growth(f"processes of git to {work}", 20, partial(_processes, place))
     yield from _growth("segments read to find a prediction", 10, _segments)
+    yield from _growth("files of packed segments", 6, _packed)
+    yield from _growth("segments of packed files that trace reads again", 4, _again)
     yield from _growth("rows of a large request while another waits", 1_000, _between)
     yield from _growth("matrices that robustness makes for features", 4, matrices_made)
     yield from _growth("bytes of the index for statements about a release", 3, _index)
@@ -77,6 +81,16 @@ def _between(rows: int) -> int:
 def _segments(count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         return files_read(Path(folder), count)
+
+
+def _packed(segments: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return most_files(Path(folder), segments)[0]
+
+
+def _again(segments: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return read_again(Path(folder), segments)
 
 
 def _spans(requests: int) -> int:

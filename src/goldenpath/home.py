@@ -104,6 +104,11 @@ class Home:
         return self.root / "trace.db"
 
     @property
+    def checked_log(self) -> Path:
+        """What the check of packed files of the prediction log has found; safe to delete."""
+        return self.root / "checked-log.db"
+
+    @property
     def spool(self) -> Path:
         """Records that model servers wrote and that are not in the sealed log yet."""
         return self.root / "spool"

@@ -15,7 +15,7 @@ from goldenpath.observe.log.log_reader import log_public_key
 def check(output: Format) -> None:
     """Check both logs, and list what is damaged or missing."""
     home = compose.home()
-    logs = check_logs(home, compose.held(home))
+    logs = check_logs(home, compose.held(home), remembers=False)
     if logs.predictions is None and not logs.states.faults:
         log_public_key(home)  # raises `NotFound`: there is no log yet
     report, lines = logs.predictions, list(logs.states.events.faults)

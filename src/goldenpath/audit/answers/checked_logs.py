@@ -56,11 +56,13 @@ def check_logs(
     *,
     until: datetime | None = None,
     model: str | None = None,
+    remembers: bool = True,
 ) -> CheckedLogs:
     """Check both logs as a whole.
 
     Returned are the events up to `until` that are about `model`, about the platform or about no
-    model; without `model`, all. A fault of any time counts.
+    model; without `model`, all. A fault of any time counts. With `remembers`, packed files that
+    were checked before and did not change are not read again.
     """
     walk = _walked(home, held, until=until, model=model)
     faults = (
@@ -69,7 +71,7 @@ def check_logs(
         *held.faults,
         *([] if walk.last or walk.breaks else _remains(home)),
     )
-    report, wrong = _predictions(home, (*walk.segments, *held.segments), held)
+    report, wrong = _predictions(home, (*walk.segments, *held.segments), held, remembers=remembers)
     wrong = (*wrong, *faults_of_holds(home, walk.holds))
     # As of a moment before its first line, a whole log was not begun: a report as of then is the
     # same whenever it is made. Faults count all the same.
@@ -161,12 +163,12 @@ def _has_begun(
 
 
 def _predictions(
-    home: Home, anchors: tuple[Anchor, ...], held: HeldHeads
+    home: Home, anchors: tuple[Anchor, ...], held: HeldHeads, *, remembers: bool
 ) -> tuple[LogReport | None, tuple[str, ...]]:
     """Return the check of the prediction log, and its faults."""
     known = dict.fromkeys(anchors)
     try:
-        report = check_log(home, known)
+        report = check_log(home, known, remembers=remembers)
         key = log_public_key(home)
     except NotFound as error:
         segment = next(stored_segments(home.predictions), None)

@@ -16,7 +16,13 @@ from goldenpath.home import Home
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.retention import read_expired
 from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
-from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
+from goldenpath.observe.log.segments.checked_parts import CheckedParts
+from goldenpath.observe.log.segments.stored_segments import (
+    StoredSegment,
+    Unit,
+    stored_segments,
+    units_of,
+)
 
 HALF = timedelta(seconds=30)
 """Half of the window around a moment in which answers are counted."""
@@ -44,19 +50,51 @@ def summarise(home: Home, digest: Digest, until: datetime) -> LogSummary | None:
     )
 
 
-def sealed_by(home: Home, until: datetime) -> Iterator[Checkpoint]:
-    """Yield the checkpoints that the key of the log had signed by a moment, if there is a key."""
+@dataclass(frozen=True, slots=True)
+class SealedRecords:
+    """Records of one release that were sealed together."""
+
+    stage: str
+    release: str
+    rows: int
+    lost: int
+    first_time: str
+    last_time: str
+
+
+def sealed_by(home: Home, until: datetime) -> Iterator[SealedRecords]:
+    """Yield what the key of the log had signed by a moment, if there is a key.
+
+    Only checkpoints that it signed count. Packed files that were checked before are not read.
+    """
     try:
         public_key = log_public_key(home)
     except (NotFound, VerificationError):  # `check_logs` says which
         return
-    for each in _signed(home, public_key):
-        if datetime.fromisoformat(each.sealed_at) <= until:
-            yield each
+    with CheckedParts(home, public_key) as parts:
+        for unit in units_of(stored_segments(home.predictions)):
+            part = parts.remembered(unit)
+            if part is not None and datetime.fromisoformat(part.sealed[2]) > until:
+                continue
+            if part is not None and datetime.fromisoformat(part.sealed[3]) <= until:
+                yield SealedRecords(
+                    part.stage, part.release, part.records, part.lost, part.earliest, part.latest
+                )
+                continue
+            for each in _signed(unit, public_key):
+                if datetime.fromisoformat(each.sealed_at) <= until:
+                    yield SealedRecords(
+                        each.stage,
+                        each.release,
+                        each.rows,
+                        each.lost,
+                        each.first_time,
+                        each.last_time,
+                    )
 
 
-def _signed(home: Home, public_key: bytes) -> Iterator[Checkpoint]:
-    for segment in stored_segments(home.predictions):
+def _signed(unit: Unit, public_key: bytes) -> Iterator[Checkpoint]:
+    for segment in unit:
         with suppress(InvalidInput, VerificationError):
             yield parse_checkpoint(segment.checkpoint(), public_key)
 
@@ -93,11 +131,15 @@ def answers_between(home: Home, begin: datetime, end: datetime) -> Minute | None
     except (NotFound, VerificationError):  # `check_logs` says which
         return None
     minute = Minute({}, {})
-    for segment in stored_segments(home.predictions):
-        with suppress(InvalidInput, VerificationError):
-            claimed = parse_checkpoint(segment.checkpoint(), public_key)
-            if _overlaps(claimed, begin, end):
-                _count(minute, segment, public_key, (begin, end))
+    with CheckedParts(home, public_key) as parts:
+        for unit in units_of(stored_segments(home.predictions)):
+            part = parts.remembered(unit)
+            if part is None or _overlaps((part.earliest, part.latest), begin, end):
+                for segment in unit:
+                    with suppress(InvalidInput, VerificationError):
+                        claimed = parse_checkpoint(segment.checkpoint(), public_key)
+                        if _overlaps((claimed.first_time, claimed.last_time), begin, end):
+                            _count(minute, segment, public_key, (begin, end))
     return minute
 
 
@@ -134,11 +176,11 @@ def _count(
     processes.update(str(process or "") for process in named)
 
 
-def _overlaps(claimed: Checkpoint, begin: datetime, end: datetime) -> bool:
-    if not claimed.first_time:
+def _overlaps(span: tuple[str, str], begin: datetime, end: datetime) -> bool:
+    if not span[0]:
         return False
-    first = datetime.fromisoformat(claimed.first_time)
-    return first < end and datetime.fromisoformat(claimed.last_time) >= begin
+    first, last = map(datetime.fromisoformat, span)
+    return first < end and last >= begin
 
 
 def _numpy(moment: datetime) -> np.datetime64:

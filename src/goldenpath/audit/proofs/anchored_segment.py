@@ -5,17 +5,21 @@ holds every segment before it as well.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from goldenpath.audit.anchors.anchor_record import AnchoredSegment, key_path
 from goldenpath.audit.anchors.anchors_branch import SignedRecord
 from goldenpath.errors import Unavailable, VerificationError
+from goldenpath.home import Home
 from goldenpath.merkle_tree import inclusion_proof, leaf_hash, tree_head
 from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
+from goldenpath.observe.log.segments.checked_parts import CheckedParts
 from goldenpath.observe.log.segments.stored_segments import (
     StoredSegment,
     segments_of,
+    units_of,
 )
 
 _NEXT = "goldenpath up writes heads every five minutes and when it stops: try again after that"
@@ -40,6 +44,7 @@ def held_segment(
     public_key: bytes,
     *,
     at: datetime | None,
+    home: Home,
 ) -> HeldSegment:
     """Return the first signed record that holds a segment, with the proof.
 
@@ -49,7 +54,9 @@ def held_segment(
     """
     checkpoint = parse_checkpoint(segment.checkpoint(), public_key)
     holder, head = _first_holder(records, checkpoint, at)
-    leaves = segment_leaves(segments_of(segment), checkpoint.replica, head.number)
+    leaves = _remembered_leaves(home, segment, public_key, head.number)
+    if f"sha256:{tree_head(leaves).hex()}" != head.tree:
+        leaves = segment_leaves(segments_of(segment), checkpoint.replica, head.number)
     if f"sha256:{tree_head(leaves).hex()}" != head.tree:
         raise VerificationError(
             f"the segments of {checkpoint.replica} differ from those that commit "
@@ -90,6 +97,19 @@ def _first_holder(
         "a signed head on the branch anchors nothing shows that it was not written later",
         hint=_NEXT,
     )
+
+
+def _remembered_leaves(
+    home: Home, segment: StoredSegment, public_key: bytes, last: int
+) -> list[bytes]:
+    """Return the leaves up to a number, as far as they are there; the signed head decides."""
+    ours = sorted(segments_of(segment).items())
+    leaves: list[bytes] = []
+    with CheckedParts(home, public_key) as parts:
+        for unit in units_of(each for number, each in ours if number <= last):
+            with suppress(FileNotFoundError, VerificationError):
+                leaves += parts.leaves(unit)
+    return leaves
 
 
 def segment_leaves(files: Mapping[int, StoredSegment], replica: str, last: int) -> list[bytes]:

@@ -124,7 +124,7 @@ def prove_record(
     public_key = log_public_key(sources.home)
     record = _record(segment, place, verified_table(segment, public_key))
     records = [each for each in sources.anchors.records if each.machine == sources.machine]
-    held = held_segment(records, segment, public_key, at=at)
+    held = held_segment(records, segment, public_key, home=sources.home, at=at)
     release = Digest(str(record.values["release_digest"]))
     intent = _placement(sources, record, release)
     named = frozenset([Digest(intent.decision)] if intent.decision else [])

@@ -6,43 +6,25 @@ minutes and at the end. A replica that ended in order has marked its last segmen
 other is open, and with it how much is unknown.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
-from goldenpath.observe.log.log_reader import columns_of, log_public_key, verified_table
+from goldenpath.observe.log.log_reader import log_public_key
 from goldenpath.observe.log.request_spans import RequestSpans
-from goldenpath.observe.log.retention import read_expired
-from goldenpath.observe.log.segment import (
-    SUFFIX,
-    Checkpoint,
-    CheckpointLink,
-    broken_links,
-    misplaced,
-    replica_of,
-)
+from goldenpath.observe.log.segment import BEGINNING, SUFFIX, replica_of
+from goldenpath.observe.log.segments.chain_part import ChainPart, PartHashes
+from goldenpath.observe.log.segments.checked_parts import CheckedParts
 from goldenpath.observe.log.segments.packed_file import PACKED
-from goldenpath.observe.log.segments.shown_rows import shown_otherwise
-from goldenpath.observe.log.segments.stored_segments import (
-    StoredSegment,
-    log_folders,
-    packed_files,
-    stored_segments,
-)
+from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments, units_of
 from goldenpath.observe.log.spool_tail import NOBODY_KNOWS
 from goldenpath.serve.record.spool_buffer import account_of
 from goldenpath.serve.record.spool_format import SpoolMark
 from goldenpath.serve.record.spool_reader import read
 
-_COLUMNS = ("sequence", "clock_error_ns", "process")
 _MOST_NAMED = 10
 """The most business processes that the page names for a replica."""
 
@@ -163,84 +145,124 @@ class Anchor:
     """Digest of the Parquet file."""
 
 
-@dataclass(slots=True)
-class _Chain:
-    """The segments and breaks of one replica, collected during the check."""
-
-    found: list[CheckpointLink]
-    sequences: RequestSpans
-    breaks: list[str]
-    expired: int = 0
-    clock_errors: set[int | None] = field(default_factory=set)
-    processes: set[str] = field(default_factory=set)
-
-    def add(self, segment: StoredSegment, public_key: bytes) -> None:
-        """Check one segment. Raises `GoldenPathError` or `FileNotFoundError` if it is wrong."""
-        if segment.is_expired():
-            checkpoint, numbers = read_expired(segment, public_key)
-            self.sequences.add_all([numbers])
-            self.expired += 1
-            self._add_link(segment, checkpoint)
-            return
-        checkpoint, content = verified_table(segment, public_key)
-        table = columns_of(BytesIO(content), segment.table_name, _COLUMNS)
-        self._add_link(segment, checkpoint)
-        self.sequences.add_numbers(table["sequence"].drop_null().to_numpy())
-        self.clock_errors.update(pc.unique(table["clock_error_ns"]).to_pylist())
-        self.processes.update(filter(None, pc.unique(table["process"]).to_pylist()))
-        if elsewhere := misplaced(checkpoint, segment.stage, segment.model, segment.replica):
-            self.breaks.append(f"{segment.name}: {elsewhere}")
-        if table.num_rows != checkpoint.rows:
-            self.breaks.append(
-                f"{segment.name}: expected {checkpoint.rows} records, got {table.num_rows}"
-            )
-
-    def _add_link(self, segment: StoredSegment, checkpoint: Checkpoint) -> None:
-        digest = Digest.of(segment.checkpoint()).text
-        self.found.append(CheckpointLink(checkpoint, digest))
-
-    def broken(self) -> Iterator[str]:
-        """Return the breaks between its segments."""
-        return broken_links(sorted(self.found, key=lambda link: link.checkpoint.number))
-
-
 _Key = tuple[str, str, str]
 """Stage, model and replica."""
 
 
-def check_log(home: Home, anchors: Iterable[Anchor] = ()) -> LogReport:
-    """Check the whole log. Raises `NotFound` if there is no log yet."""
+@dataclass(slots=True)
+class _Chain:
+    """The parts of the chain of one replica, added in the order of their numbers."""
+
+    anchored: Mapping[int, set[str]]
+    """The digests of tables that other records name, by number."""
+    first: ChainPart | None = None
+    last: ChainPart | None = None
+    segments: int = 0
+    records: int = 0
+    refused: int = 0
+    lost: int = 0
+    torn: int = 0
+    expired: int = 0
+    clock_jumps: int = 0
+    sequences: RequestSpans = field(default_factory=RequestSpans)
+    known: RequestSpans = field(default_factory=RequestSpans)
+    """Requests that are recorded or counted as lost."""
+    breaks: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """Where a segment does not follow the one before."""
+    contents: dict[int, str] = field(default_factory=dict)
+    """The digests of the tables that other records name."""
+    clock_errors: set[int | None] = field(default_factory=set)
+    processes: set[str] = field(default_factory=set)
+    spools: dict[str, int] = field(default_factory=dict)
+
+    def add(self, part: ChainPart, hashes: Callable[[], PartHashes]) -> None:
+        """Add the next part; `hashes` is only called if another record names one of it."""
+        before = self.last
+        number, previous = (before.after, before.digest) if before else (0, BEGINNING)
+        name = f"{part.replica} segment {part.first}"
+        if part.first != number:
+            self.links.append(f"{name}: expected segment {number}")
+        elif part.previous != previous:
+            self.links.append(f"{name}: does not follow the checkpoint before")
+        self.clock_jumps += part.clock_jumps
+        self.clock_jumps += bool(before and part.sealed[0] < before.sealed[1])
+        self.first, self.last = self.first or part, part
+        self.segments += part.segments
+        self.records += part.records
+        self.refused += part.refused
+        self.lost += part.lost
+        self.torn += part.torn
+        self.expired += part.expired
+        sequences = RequestSpans.parse(part.sequences)
+        self.sequences.add_all([sequences])
+        self.known.add_all([sequences, RequestSpans.parse(part.lost_spans)])
+        self.clock_errors.update(part.clock_errors)
+        self.processes.update(part.processes)
+        for spool, end in part.spools.items():
+            self.spools[spool] = max(self.spools.get(spool, 0), end)
+        for wanted in self.anchored:
+            if part.first <= wanted < part.after:
+                self.contents[wanted] = hashes().content(wanted - part.first)
+
+    def report(self, in_spool: Collection[str]) -> Iterator[ReplicaReport]:
+        """Yield the result, if any segment verifies."""
+        first, last = self.first, self.last
+        if first is None or last is None:
+            return
+        is_last = last.is_last and last.end_of_writer != "goes on"
+        nobody_knows = not last.is_last or last.unknown == NOBODY_KNOWS
+        yield ReplicaReport(
+            stage=first.stage,
+            model=first.model,
+            replica=first.replica,
+            release=first.release,
+            segments=self.segments,
+            records=self.records,
+            requests=self.sequences.total,
+            refused=self.refused,
+            lost=self.lost,
+            # A server numbers its requests from 0 and records which of them it lost.
+            missing=self.known.missing,
+            torn=self.torn,
+            expired=self.expired,
+            clock_jumps=self.clock_jumps,
+            has_ended=is_last and last.end_of_writer != "open" and not last.torn_at_end,
+            first=first.first_time,
+            last=last.last_time,
+            clock_error_ms=_worst(self.clock_errors),
+            processes=tuple(sorted(self.processes)),
+            is_going_on=first.replica in in_spool,
+            unknown=None if nobody_knows else last.unknown,
+        )
+
+
+def check_log(home: Home, anchors: Iterable[Anchor] = (), *, remembers: bool = False) -> LogReport:
+    """Check the whole log. Raises `NotFound` if there is no log yet.
+
+    With `remembers`, packed files that were checked before and did not change since then are not
+    read again.
+    """
     public_key = log_public_key(home)
+    wanted: dict[_Key, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    anchors = tuple(dict.fromkeys(anchors))
+    for anchor in anchors:
+        wanted[anchor.stage, anchor.model, anchor.replica][anchor.number].add(anchor.digest)
     chains: dict[_Key, _Chain] = {}
-    for segment in stored_segments(home.predictions):
-        key = (segment.stage, segment.model, segment.replica)
-        chain = chains.setdefault(key, _Chain([], RequestSpans(), []))
-        try:
-            chain.add(segment, public_key)
-        except FileNotFoundError:
-            chain.breaks.append(f"{segment.name}: it is gone")
-        except GoldenPathError as error:
-            chain.breaks.append(f"{segment.packed or segment.name}: {error.message}")
-    breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.broken())]
-    breaks += [*_cut_off(chains, anchors), *_unsigned(home), *_shown_otherwise(home)]
+    with CheckedParts(home, public_key, trusts=remembers) as parts:
+        for unit in units_of(stored_segments(home.predictions)):
+            key = (unit[0].stage, unit[0].model, unit[0].replica)
+            chain = chains.setdefault(key, _Chain(wanted.get(key, {})))
+            checked = parts.check(unit)
+            chain.breaks += checked.breaks
+            for part, hashes in checked.parts:
+                chain.add(part, hashes)
+    breaks = [text for chain in chains.values() for text in (*chain.breaks, *chain.links)]
+    breaks += [*_cut_off(chains, anchors), *_unsigned(home)]
     spool = _spool(home, _sealed_ends(chains.values()))
-    replicas = tuple(_report(chain, spool.replicas) for chain in chains.values() if chain.found)
+    replicas = (each for chain in chains.values() for each in chain.report(spool.replicas))
     known = tuple(dict.fromkeys((*breaks, *spool.unreadable)))
-    return LogReport(replicas, known, spool.waiting, spool.lost)
-
-
-def _shown_otherwise(home: Home) -> Iterator[str]:
-    """Return the packed files that show other programs something else than they hold."""
-    for folder in log_folders(home.predictions):
-        for name in packed_files(folder):
-            try:
-                wrong = shown_otherwise(folder / name)
-            except FileNotFoundError:
-                continue  # replaced meanwhile: whoever replaced it read it back
-            except (GoldenPathError, pa.ArrowException) as error:
-                wrong = f"{name}: {getattr(error, 'message', error)}"
-            if wrong:
-                yield wrong
+    return LogReport(tuple(replicas), known, spool.waiting, spool.lost)
 
 
 def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[str]:
@@ -248,10 +270,9 @@ def _cut_off(chains: Mapping[_Key, _Chain], anchors: Iterable[Anchor]) -> list[s
     wrong = []
     for anchor in anchors:
         chain = chains.get((anchor.stage, anchor.model, anchor.replica))
-        known = [link.checkpoint for link in chain.found] if chain else []
-        contents = {each.number: each.content for each in known}
-        if contents.get(anchor.number) != anchor.digest:
-            what = "is another" if anchor.number in contents else "is gone"
+        content = chain.contents.get(anchor.number) if chain else None
+        if content != anchor.digest:
+            what = "is gone" if content is None else "is another"
             wrong.append(
                 f"{anchor.replica} segment {anchor.number} {what}: another record names it as "
                 f"{anchor.digest}"
@@ -277,38 +298,6 @@ def _is_packed(table: Path) -> bool:
         return bool(segment.checkpoint())
     except (FileNotFoundError, GoldenPathError):
         return False
-
-
-def _report(chain: _Chain, in_spool: Collection[str]) -> ReplicaReport:
-    ordered = sorted((link.checkpoint for link in chain.found), key=lambda each: each.number)
-    first, last = ordered[0], ordered[-1]
-    # A server numbers its requests from 0 and records which of them it lost.
-    known = RequestSpans()
-    known.add_all([chain.sequences, *(RequestSpans.parse(each.lost_spans) for each in ordered)])
-    is_last = last.is_last and last.end_of_writer != "goes on"
-    nobody_knows = not last.is_last or last.unknown == NOBODY_KNOWS
-    return ReplicaReport(
-        stage=first.stage,
-        model=first.model,
-        replica=first.replica,
-        release=first.release,
-        segments=len(ordered),
-        records=sum(checkpoint.rows for checkpoint in ordered),
-        requests=chain.sequences.total,
-        refused=sum(checkpoint.refused for checkpoint in ordered),
-        lost=sum(checkpoint.lost for checkpoint in ordered),
-        missing=known.missing,
-        torn=sum(checkpoint.torn for checkpoint in ordered),
-        expired=chain.expired,
-        clock_jumps=sum(b.sealed_at < a.sealed_at for a, b in pairwise(ordered)),
-        has_ended=is_last and last.end_of_writer != "open" and not last.torn,
-        first=first.first_time,
-        last=last.last_time,
-        clock_error_ms=_worst(chain.clock_errors),
-        processes=tuple(sorted(chain.processes)),
-        is_going_on=first.replica in in_spool,
-        unknown=None if nobody_knows else last.unknown,
-    )
 
 
 def _some(names: Sequence[str]) -> str:
@@ -340,8 +329,7 @@ def _sealed_ends(chains: Iterable[_Chain]) -> Mapping[str, int]:
     """Return up to which offset each spool file is sealed."""
     ends: dict[str, int] = {}
     for chain in chains:
-        for link in chain.found:
-            spool, end = link.checkpoint.spool, link.checkpoint.end
+        for spool, end in chain.spools.items():
             ends[spool] = max(ends.get(spool, 0), end)
     return ends
 

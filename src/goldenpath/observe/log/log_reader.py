@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
@@ -23,7 +23,12 @@ from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
 from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
 from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint, require_content
-from goldenpath.observe.log.segments.stored_segments import StoredSegment, stored_segments
+from goldenpath.observe.log.segments.stored_segments import (
+    StoredSegment,
+    Unit,
+    stored_segments,
+    units_of,
+)
 from goldenpath.observe.log.subject_keys import FILE, Subject, Subjects
 from goldenpath.release.attest.keys import key_from_pem
 
@@ -115,12 +120,13 @@ def locate_prediction(home: Home, prediction_id: str) -> tuple[StoredSegment, in
     returned only if the live one is not found. Raises `NotFound` if no sealed segment has the id.
     """
     names = [prediction_id] if "-" in prediction_id else [prediction_id, f"{prediction_id}-0"]
-    segments = [*reversed(list(stored_segments(home.predictions)))]
-    filters = IdFilters[StoredSegment](home.prediction_filters, lambda each: each.relative)
-    with closing(filters.candidates(segments, prediction_id, _ids_of)) as likely:
-        found = _located(likely, names)
+    segments = list(stored_segments(home.predictions))
+    units = [*reversed([*units_of(segments, at_once=1)])]
+    filters = IdFilters[Unit](home.prediction_filters, _name_of)
+    with closing(filters.candidates(units, prediction_id, _ids_of)) as likely:
+        found = _located((each for unit in likely for each in reversed(unit)), names)
     # A "no" rests on the log alone, and not on hashes that may be damaged.
-    found = found or _located(segments, names)
+    found = found or _located(reversed(segments), names)
     if found is None:
         raise NotFound(
             f"prediction {prediction_id} is not in the sealed log",
@@ -129,11 +135,30 @@ def locate_prediction(home: Home, prediction_id: str) -> tuple[StoredSegment, in
     return found
 
 
-def _ids_of(segment: StoredSegment) -> list[str]:
-    if not segment.has_table():
-        return []
-    ids = _table(segment, ["prediction_id"])["prediction_id"].to_pylist()
-    return [str(each) for each in ids]
+def _name_of(unit: Unit) -> str:
+    first = unit[0]
+    return f"{first.stage}/{first.model}/{first.packed}" if first.packed else first.relative
+
+
+def _ids_of(unit: Unit) -> list[str]:
+    first = unit[0]
+    if first.packed:
+        # What a packed file shows other programs is enough to say where to look.
+        with (
+            suppress(pa.ArrowException, OSError),
+            pq.ParquetFile(first.folder / first.packed) as all_of,
+        ):
+            return _texts(all_of.read(columns=["prediction_id"], use_threads=False))
+    return [
+        name
+        for each in unit
+        if each.has_table()
+        for name in _texts(_table(each, ["prediction_id"]))
+    ]
+
+
+def _texts(table: pa.Table) -> list[str]:
+    return [str(each) for each in table["prediction_id"].to_pylist()]
 
 
 def _located(

@@ -5,10 +5,11 @@ and for packed files after that: while segments are being packed, each is in at 
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,8 @@ TABLE = ".parquet"
 EXPIRED = ".expired.json"
 _MOST_PLACEHOLDERS = 10_000
 _TRIES = 3
+_AT_ONCE = 240
+"""Segments with files of their own in one unit."""
 Read = TypeVar("Read")
 
 
@@ -271,6 +274,21 @@ def segments_of(segment: StoredSegment) -> Mapping[int, StoredSegment]:
     folder = segment.folder
     ours = stored_segments(folder.parent.parent, segment.stage, segment.model)
     return {each.number: each for each in ours if each.replica == segment.replica}
+
+
+Unit = Sequence[StoredSegment]
+"""Segments of one replica in the order of their numbers: those of one packed file, or some with
+files of their own."""
+
+
+def units_of(segments: Iterable[StoredSegment], *, at_once: int = _AT_ONCE) -> Iterator[Unit]:
+    """Yield the units of a log, replica by replica; at most `at_once` segments with own files."""
+    for _, ours in groupby(segments, key=lambda each: each.folder):
+        for chain in by_replica(ours).values():
+            for packed, group in groupby(chain, key=lambda each: each.packed):
+                unit = list(group)
+                step = len(unit) if packed else at_once
+                yield from (unit[at : at + step] for at in range(0, len(unit), step))
 
 
 def by_replica(segments: Iterable[StoredSegment]) -> Mapping[str, list[StoredSegment]]:
