@@ -90,6 +90,8 @@ REFUSED = (
     ("retire none --stage dev --reason x", "platform-engineer", 3, "none is not in dev"),
     ("adopt none.onnx --rows none.csv", "", 2, "none.csv"),
     ("score credit-default none.csv --stage dev --out x.csv", "", 2, "none.csv"),
+    ("score-job none credit-default s3://in/x --stage dev --out x.csv --reason x",
+     "platform-engineer", 2, "--out is 'x.csv'"),
     ("doctor --target moon", "", 2, "'moon' is not 'kubernetes'"),
     ("waive {fresh} --gate none --stage prod --reason 'long enough' --until 2027-01-01",
      "risk-manager", 2, "none"),

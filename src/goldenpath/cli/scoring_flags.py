@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import click
 
@@ -11,9 +12,25 @@ from goldenpath.serve.table.batch_scoring import ScoreOptions
 
 Command = Callable[..., None]
 
+
+class _Data(click.ParamType[str]):
+    """An existing file or folder, or a URL."""
+
+    name = "data"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text as it was given."""
+        text = str(value)
+        if "://" not in text and not Path(text).exists():
+            self.fail(f"{text} does not exist: expected a file, a folder or a URL", param, ctx)
+        return text
+
+
 FLAGS: tuple[Callable[[Command], Command], ...] = (
     click.argument("model", type=MODEL),
-    click.argument("data"),
+    click.argument("data", type=_Data()),
     stage_option("The stage whose release scores."),
     click.option("--out", required=True, help="A .parquet, .arrow or .csv file, or s3://…"),
     click.option("--release", default="", help="Only if the stage declares exactly this release."),
