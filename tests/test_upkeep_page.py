@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sizes import full_size
 from tests.test_old_home import FIRST, unpacked
 
 __all__ = ["unpacked"]
@@ -39,6 +40,7 @@ def run(script: str, folder: Path, home: Path) -> str:
     return done.stdout
 
 
+@full_size("test_a_damaged_backup_is_not_restored")
 def test_a_home_comes_back_from_its_backup_and_leaves_without_us(
     unpacked: Path, tmp_path: Path
 ) -> None:
