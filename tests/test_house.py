@@ -5,6 +5,7 @@ a failure too, so the tables only shrink.
 """
 
 import ast
+import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -324,16 +325,29 @@ def test_tests_stand_where_the_source_stands() -> None:
     assert not {room for room in rooms if not any((root / room).is_dir() for root in roots)}
 
 
-def test_no_file_names_an_index_or_a_machine() -> None:
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """The files of the repository that hold text."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
+    return {
+        name: (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        for name in filter(None, listed)
+        if (ROOT / name).is_file() and Path(name).suffix not in {".parquet", ".onnx", ".xz", ".png"}
+    }
+
+
+def test_no_file_names_an_index_or_a_machine(texts: dict[str, str]) -> None:
     forbidden = ["pypi" + ".org", "python" + "hosted", "/root" + "/", "/work" + "/", "/home" + "/"]
 
-    for name in filter(None, listed):
-        path = ROOT / name
-        if not path.is_file() or path.suffix in {".parquet", ".onnx", ".xz", ".png"}:
-            continue
-        text = path.read_text(encoding="utf-8", errors="replace")
+    for name, text in texts.items():
         for word in forbidden:
             assert word not in text, f"{name} holds {word}"
+
+
+def test_no_file_holds_a_private_key(texts: dict[str, str]) -> None:
+    key = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
+
+    assert not [name for name, text in texts.items() if key.search(text)]
+    assert key.search("-----BEGIN OPENSSH " + "PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEA")
