@@ -236,7 +236,18 @@ def _floats(bins: Bins, column: Column) -> Floats:
         column = column.cast(pa.float64())
     if pa.types.is_integer(column.type) and column.null_count:
         column = column.cast(pa.float64(), safe=False)
-    values: Floats = column.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return _rounded(bins, column.to_numpy(zero_copy_only=False))
+
+
+def _rounded(bins: Bins, numbers: "NDArray[np.generic]") -> Floats:
+    """Return the values as the model gets them; a code that would become another one is unseen.
+
+    Codes of a contract are exact in 32 bits. A longer one would be counted as its neighbour.
+    """
+    values: Floats = numbers.astype(np.float32, copy=False)
+    if bins.kind == "category" and numbers.dtype != np.float32:
+        is_other = (values != numbers) & (values == values)
+        values[is_other] = _UNSEEN
     return values
 
 
@@ -248,7 +259,7 @@ def _measured_texts(bins: Bins, column: TextColumn) -> Floats:
 
 def _of_texts(bins: Bins, column: TextColumn) -> Floats:
     if not bins.names:
-        numbers = numbers_of(column).astype(np.float32)
+        numbers = _rounded(bins, numbers_of(column))
         numbers[np.isnan(numbers) & ~is_gap(column)] = _UNSEEN
         return numbers
     places = pc.index_in(column, pa.array(bins.names)).to_numpy()
