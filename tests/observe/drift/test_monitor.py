@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import pytest
 
 from goldenpath.drift.profile import Floats
 from goldenpath.observe.drift.findings import DriftFinding, close, findings
@@ -168,3 +170,28 @@ def test_a_restart_goes_on_and_counts_nothing_twice(tmp_path: Path) -> None:
         two.pending,
         two.seen,
     )
+
+
+@pytest.mark.parametrize(
+    "jumps", [(0, -365), (0, 3650), (0, 3650, 0), (0, -20_000, 0), (0, 1, 0, 1, 0)]
+)
+def test_a_clock_that_jumps_loses_no_row_and_hides_no_drift(
+    jumps: tuple[int, ...], tmp_path: Path
+) -> None:
+    monitor, first = _monitor(tmp_path), 0
+    raised: list[DriftFinding] = []
+    for number, days in enumerate([*jumps, jumps[-1]]):
+        is_last = number == len(jumps)
+        for rows in np.split(draw(3000, number, new_code=0.15 if is_last else 0.0), 30):
+            item = answer(first, rows)
+            moved = msgspec.structs.replace(
+                item, started=item.started + days * 86_400 * 1_000_000_000
+            )
+            raised += monitor.add(_block([moved]), NOW)[1]
+            first += 1
+    monitor.save(NOW)
+
+    (path,) = watches(tmp_path / "drift", "*", "*")
+    assert ("status", "new code") in [(each.feature, each.kind) for each in raised]
+    assert read_watch(path, 3).seen == {"r1": first}
+    assert all(each.since[:4].isdigit() for each in raised)
