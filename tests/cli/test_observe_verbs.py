@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
 from goldenpath.canonical import JsonValue
+from goldenpath.cli import performance
 from goldenpath.cli.log import verb as log
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.home import HOME_VARIABLE, Home
@@ -185,3 +186,10 @@ def test_drift_is_reported_from_what_the_monitor_left(home: Home) -> None:
     assert report.verdict.columns[0].name == "status"
     assert [finding.state for finding in report.findings] == ["open"]
     assert list(drift_reports(home, "dev", "*", lambda digest: FACTS)) == []
+
+
+def test_groups_are_shown_to_nobody_without_a_reason(home: Home) -> None:
+    words = ["credit", "--stage", "prod", "--by", "status"]
+    said = CliRunner().invoke(performance.verb, words, env={"GOLDENPATH_HOME": str(home.root)})
+
+    assert "expected --reason" in str(said.exception)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.console_changes import stages_of as stages_of
     from goldenpath.compose.audits.health_sources import health as health
     from goldenpath.compose.audits.health_sources import performance as performance
+    from goldenpath.compose.audits.health_sources import slice_shares as slice_shares
     from goldenpath.compose.audits.incident_sources import incident_desk as incident_desk
     from goldenpath.compose.audits.incident_sources import incidents as incidents
     from goldenpath.compose.audits.incident_sources import override_desk as override_desk
@@ -127,7 +128,7 @@ _PARTS = {
     "audits.batch_sources": ("batch_counts",),
     "audits.change_command": ("check_change",),
     "audits.console_changes": ("machine_changes", "stages_of"),
-    "audits.health_sources": ("health", "performance"),
+    "audits.health_sources": ("health", "performance", "slice_shares"),
     "audits.incident_sources": ("incident_desk", "incidents", "override_desk", "overrides"),
     "audits.live_moments": ("live_moments", "terms_reader"),
     "audits.register_sources": (

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from goldenpath.audit.health.deployment_health import (
     DeploymentHealth,
     HealthSources,
     deployment_health,
 )
+from goldenpath.canonical import JsonValue
 from goldenpath.compose.gitops_access import (
     platform_store,
     require_known,
@@ -16,10 +18,12 @@ from goldenpath.compose.gitops_access import (
 )
 from goldenpath.compose.inventory_watch import desired
 from goldenpath.compose.process_context import now
+from goldenpath.compose.proofs.replaying import open_inputs_for
 from goldenpath.digest import Digest
 from goldenpath.errors import GoldenPathError, InvalidInput
 from goldenpath.home import Home
 from goldenpath.observe.labels.performance_report import PerformanceReport, performance_report
+from goldenpath.observe.labels.slice_history import SliceHistory, slice_history
 from goldenpath.observe.log.release_parts import Releases
 from goldenpath.oci.store import Store
 from goldenpath.promote.workspace.release_reader import read_rows
@@ -67,6 +71,39 @@ def performance(
         until=until,
         contract_of=lambda digest: getattr(releases(digest), "contract", None),
         rows_of=_rows_of(home, store, note),
+    )
+
+
+def slice_shares(
+    home: Home,
+    deployment: tuple[str, str],
+    feature: str,
+    days: int,
+    *,
+    opener: tuple[str | None, Path | None, str],
+    note: Note,
+) -> SliceHistory:
+    """Return decisions by the groups of a feature, for somebody who may open inputs.
+
+    `deployment` is stage and model, `opener` the name, the key and the reason. Raises
+    `InvalidInput` without a reason, or if `platform.toml` does not allow it.
+    """
+    (stage, model), (name, key, reason) = deployment, opener
+    if not reason:
+        raise InvalidInput(
+            "--by opens inputs of persons: expected --reason",
+            hint='say why, for the audit log: --reason "quarterly review of fairness"',
+        )
+    what: dict[str, JsonValue] = {"stage": stage, "model": model, "feature": feature}
+    open_inputs_for(home, name, key, purpose="groups", reason=reason, what=what)
+    releases = Releases(platform_store(home), note)
+    return slice_history(
+        home,
+        stage,
+        model,
+        feature,
+        days=days,
+        contract_of=lambda digest: getattr(releases(digest), "contract", None),
     )
 
 

@@ -34,7 +34,7 @@ from goldenpath.serve.model.loaded_release import load
 from goldenpath.serve.model.worker import Workplace
 from goldenpath.times import timestamp
 
-Purpose = Literal["replay", "trace"]
+Purpose = Literal["replay", "trace", "groups"]
 """What inputs of persons are opened for."""
 READER = "auditor"
 """The role that may open inputs of every stage. In its own stage each approver may as well."""

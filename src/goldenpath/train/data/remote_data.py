@@ -1,8 +1,9 @@
-"""Data at a URL: `s3://` is read by Arrow, every other scheme by fsspec.
+"""Data at a URL: `s3://` is read by Arrow, one file on the web by us, other schemes by fsspec.
 
-Both are reduced to the same interface: the files at the URL, their sizes, and their bytes.
+All are reduced to the same interface: the files at the URL, their sizes, and their bytes.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ def at_url(url: str, settings: ObjectStore) -> RemoteLocation:
     """
     scheme = urlsplit(url).scheme
     try:
+        if scheme in ("http", "https") and not urlsplit(url).path.endswith("/"):
+            return _on_the_web(url)
         location = _in_bucket(url, settings) if scheme == "s3" else _by_fsspec(url)
     except FileNotFoundError:
         location = None
@@ -99,6 +102,15 @@ def _in_bucket(url: str, settings: ObjectStore) -> RemoteLocation:
         if entry.type == FileType.File
     )
     return RemoteLocation(name, files, is_folder)
+
+
+def _on_the_web(url: str) -> RemoteLocation:
+    """Return the one file at an address; a folder there is fsspec's."""
+    from goldenpath.http.downloads.web_file import web_file
+
+    file = web_file(url, os.environ)
+    name = PurePosixPath(urlsplit(url).path).name or "data"
+    return RemoteLocation(name, (RemoteFile(name, file.size, file.read),), is_folder=False)
 
 
 def _by_fsspec(url: str) -> RemoteLocation:

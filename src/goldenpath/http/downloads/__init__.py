@@ -1,0 +1,1 @@
+"""Files that are read from other servers, piece by piece."""
