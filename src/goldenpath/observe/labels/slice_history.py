@@ -18,8 +18,8 @@ from goldenpath.home import Home
 from goldenpath.observe.log.decrypted_inputs import Inputs
 from goldenpath.observe.log.log_reader import log_public_key, read_columns, verified
 from goldenpath.observe.log.records import SCHEMA, feature_names
-from goldenpath.observe.log.retention import is_expired
-from goldenpath.observe.log.segment import Checkpoint, checkpoints, table_of
+from goldenpath.observe.log.segment import Checkpoint
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 from goldenpath.project.slicing import slices
 from goldenpath.project.spec import Contract
 from goldenpath.train.evaluation.metrics import share
@@ -100,12 +100,12 @@ def slice_history(
     inputs = Inputs((home.keys,))
     public_key = log_public_key(home)
     try:
-        for path in checkpoints(home.predictions, stage, model):
-            if is_expired(path):
+        for segment in stored_segments(home.predictions, stage, model):
+            if segment.is_expired():
                 continue
             try:
-                checkpoint = verified(path, public_key)
-                table = _decided(read_columns(table_of(path), SCHEMA.names))
+                checkpoint = verified(segment, public_key)
+                table = _decided(read_columns(segment, SCHEMA.names))
                 contract = contract_of(checkpoint.release)
                 if contract is None:
                     gaps.append(f"release {checkpoint.release} cannot be opened")
@@ -113,7 +113,7 @@ def slice_history(
                 is_known |= any(each.feature == feature for each in slices(contract))
                 closed += _count(table, checkpoint, contract, inputs, into=(counts, feature, days))
             except (VerificationError, InvalidInput) as error:
-                gaps.append(f"{path.name}: {error.message}")
+                gaps.append(f"{segment.name}: {error.message}")
     finally:
         inputs.close()
     if not is_known and not gaps:
