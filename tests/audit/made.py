@@ -1,6 +1,6 @@
 """A real release with everything about it: packed, signed, approved, verified, opened again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,30 +85,29 @@ def make_release(
     key: PemSigner | None = None,
     waived: bool = False,
     model: bytes = b"model",
+    change: Callable[[Contents], Contents] = lambda contents: contents,
 ) -> Made:
-    """Packs, attests, signs and lets two people approve."""
+    """Packs, attests, signs and lets two people approve. `change` makes another content of it."""
     papers = documents() if texts is None else dict(texts)
     made = run or run_of(papers)
     store, signer = place or MemoryStore(), key or new_signer()
     outputs = folder / "outputs"
     outputs.mkdir(parents=True)
     (outputs / "model.onnx").write_bytes(model)
-    packed = pack(
-        store,
-        Contents(
-            name="credit",
-            version="1.0.0",
-            outputs=outputs,
-            contract=render_contract(contract()),
-            profile=b'{"rows":1}',
-            lock=b"lock",
-            python_version="3.11.7",
-            documents=papers,
-            commit=made.source.commit,
-            committed_at=made.source.committed_at,
-            remote=REMOTE,
-        ),
+    contents = Contents(
+        name="credit",
+        version="1.0.0",
+        outputs=outputs,
+        contract=render_contract(contract()),
+        profile=b'{"rows":1}',
+        lock=b"lock",
+        python_version="3.11.7",
+        documents=papers,
+        commit=made.source.commit,
+        committed_at=made.source.committed_at,
+        remote=REMOTE,
     )
+    packed = pack(store, change(contents))
     digests = {path: Digest.of(content) for path, content in papers.items()}
     subjects = (packed.image.digest, packed.modelpack.digest)
     evidence: list[JsonValue] = [

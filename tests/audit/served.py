@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +18,12 @@ from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.release.artifact.pack import Contents
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.serve.protocol.request_context import RequestContext
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader, SpoolMark, render_frame
 from goldenpath.settings import project_environment
+from goldenpath.train.training_run import TrainingRun
 from tests.audit.made import (
     PROMOTED,
     Made,
@@ -98,12 +101,17 @@ def seal(home: Home, made: Made, score: float = 0.2) -> str:
 
 
 def serve_once(
-    folder: Path, *, model: bytes = b"model", score: float = 0.2
+    folder: Path,
+    *,
+    model: bytes = b"model",
+    score: float = 0.2,
+    change: Callable[[Contents], Contents] = lambda contents: contents,
+    run: TrainingRun | None = None,
 ) -> tuple[Served, Grounds]:
     """Sets the platform up, releases, promotes, answers once and stops."""
     grounds = Grounds(folder, project_environment(os.environ, "python3"))
     home = grounds.home
-    run = run_of(documents())
+    run = run or run_of(documents())
     known = tuple(replace(metric, rows=400, low=0.6, high=0.8) for metric in run.metrics)
     made = make_release(
         folder,
@@ -111,6 +119,7 @@ def serve_once(
         place=LayoutStore(home.registry),
         key=PemSigner.load(home.build_key),
         model=model,
+        change=change,
     )
     grounds.list_people(made.people, FOUNDED)
     approvers = tuple(person.name for person in made.people)

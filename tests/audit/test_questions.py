@@ -7,7 +7,10 @@ fails here until the question has moved to `QUESTIONS`.
 import json
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +136,8 @@ class Office:
         )
         command = command_of(words[0])
         environment = {HOME_VARIABLE: str(folder / "home")}
-        result = CliRunner().invoke(command, [*words[1:], "--output", "json"], env=environment)
+        with without_a_network():
+            result = CliRunner().invoke(command, [*words[1:], "--output", "json"], env=environment)
         assert result.exception is None or isinstance(result.exception, SystemExit), (
             f"{line}: {result.exception!r}"
         )
@@ -150,6 +154,37 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
     code, _ = made.ask(opened, folder)
     assert code == 0
     return made
+
+
+_WATCHED: list[list[str]] = []
+"""What the present question asked the network for; empty if no question is asked."""
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _WATCHED and event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.connect"):
+        place = arguments[-1] if event == "socket.connect" else arguments[0]
+        if event != "socket.connect" or not isinstance(place, str | bytes):
+            _WATCHED[-1].append(f"{event} {place!r}")
+
+
+sys.addaudithook(_watch)  # it cannot be taken away, and does nothing while no question is asked
+
+
+@contextmanager
+def without_a_network() -> Iterator[None]:
+    """Fails if this process looks a name up or connects to an address; a local socket may be."""
+    asked: list[str] = []
+    _WATCHED.append(asked)
+    try:
+        yield
+    finally:
+        _WATCHED.remove(asked)
+    assert asked == []
+
+
+def test_a_look_at_the_network_is_seen() -> None:
+    with pytest.raises(AssertionError), without_a_network():
+        socket.getaddrinfo("localhost", 80)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda each: f"{each.number} {each.text}")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from goldenpath.audit.proofs.bundle_verifier import Refused, verify
 from goldenpath.audit.proofs.git_evidence import MOST_OF_CHAIN, chain_of_main
 from goldenpath.cli import prove
 from goldenpath.errors import NotFound, Unavailable
-from tests.audit.proofs.proven_home import HELD, ProvenHome, serve_a_home
+from goldenpath.observe.log.log_reader import records
+from tests.audit.proofs.proven_home import HELD, ProvenHome, seal_many, serve_a_home
 from tests.sizes import at_size
 
 Files = dict[str, bytes]
@@ -303,3 +305,46 @@ def test_an_unknown_prediction_is_not_found(bundled: Bundled, tmp_path: Path) ->
     result = CliRunner().invoke(prove.verb, words, env=bundled.proven.served.environment)
 
     assert isinstance(result.exception, NotFound)
+
+
+def another_bundle(home: ProvenHome, folder: Path) -> Files:
+    """The bundle of another prediction of the same platform, held by a later head."""
+    seal_many(home.served.home, home.served.made, [0.1, 0.2])
+    home.anchor(HELD + timedelta(minutes=5))
+    names = [str(each["prediction_id"]) for each in records(home.served.home)]
+    other = next(each for each in names if each != home.served.prediction_id)
+    words = [other, "--bundle", str(folder / "other.tar.gz")]
+    done = CliRunner().invoke(prove.verb, words, env=home.served.environment)
+    assert done.exit_code == 0, done.exception
+    return Bundled(home, (folder / "other.tar.gz").read_bytes(), {}).files
+
+
+def bent(files: Files, other: Files, chance: random.Random) -> tuple[Files, tuple[str, ...]]:
+    """The files with one of them flipped, dropped, swapped or replayed, and which ones it were."""
+    names = sorted(each for each in files if each != SUMS)
+    name, second = chance.sample(names, 2)
+    content, place = files[name], chance.randrange(len(files[name]))
+    match chance.choice(("flip", "drop", "swap", "replay")):
+        case "flip":
+            bit = bytes([content[place] ^ 1 << chance.randrange(8)])
+            return {**files, name: content[:place] + bit + content[place + 1 :]}, (name,)
+        case "drop":
+            return {each: files[each] for each in files if each != name}, (name,)
+        case "swap":
+            return {**files, name: files[second], second: content}, (name, second)
+        case _:
+            replayed = chance.choice([n for n in names if n in other and other[n] != files[n]])
+            return {**files, replayed: other[replayed]}, (replayed,)
+
+
+def test_random_flips_drops_swaps_and_replays_are_named(bundled: Bundled, tmp_path: Path) -> None:
+    files, other = bundled.files, another_bundle(bundled.proven, tmp_path)
+    verify(files)
+    chance = random.Random(16)  # noqa: S311, no secret
+    for _ in range(at_size(60, 1000)):
+        changed, names = bent(files, other, chance)
+        if changed == files:  # two files with the same content
+            continue
+        with pytest.raises(Refused) as refused:
+            verify(changed)
+        assert any(name in str(refused.value) for name in names), (names, refused.value)

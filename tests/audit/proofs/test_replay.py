@@ -1,7 +1,9 @@
 """Replays of recorded predictions: the same answer again, or the difference and its cause."""
 
 import json
+import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,19 @@ from goldenpath.cli import replay
 from goldenpath.cli.log_erase import erase
 from goldenpath.errors import REFUSED, InvalidInput, NotFound, VerificationError
 from goldenpath.observe.log.release_rules import Parts
+from goldenpath.project.contract import render_contract
+from goldenpath.project.spec import PythonModel
+from goldenpath.release.artifact.pack import Contents
 from goldenpath.release.attest.verify import gather
 from goldenpath.serve.model.model import OnnxModel
-from tests.audit.made import contract
-from tests.audit.proofs.proven_home import ProvenHome, serve_a_home
+from goldenpath.train.environment.runtime import Runtime
+from goldenpath.train.training_run import Package
+from tests.audit.made import contract, documents, run_of
+from tests.audit.proofs.proven_home import ProvenHome, seal_many, serve_a_home
+from tests.audit.served import serve_once
 from tests.serve.onnx_graph import logistic_regression
+from tests.serve.wheel import repacked
+from tests.sizes import at_size, full_size
 
 MODEL = logistic_regression(np.array([0.01, -0.5], np.float32), -0.3)
 SCORE = float(OnnxModel(MODEL, contract()).predict(np.array([[35.0, 2.0]], np.float32))[0])
@@ -55,6 +65,68 @@ def test_the_release_gives_the_same_answer_and_the_opening_is_an_event(home: Pro
         "predictions": [home.served.prediction_id], "stage": "prod", "purpose": "replay",
         "reason": "a complaint",
     }  # fmt: skip
+
+
+def test_every_replay_of_a_large_sample_is_equal(tmp_path: Path) -> None:
+    """Other inputs than those of the first answer, each with what a server gave for it."""
+    count = at_size(100, 10_000)
+    rows = np.array([[20.0 + number, 2.0] for number in range(count)], np.float32)
+    scores = [float(OnnxModel(MODEL, contract()).predict(rows[[n]])[0]) for n in range(count)]
+    assert len(set(scores)) > 50, "the inputs matter"
+    many = serve_a_home(tmp_path, model=MODEL, score=SCORE)
+    seal_many(many.served.home, many.served.made, scores)
+
+    result = ask(many, "--sample", str(count + 1), "--seed", "tonight", "--output", "json")
+
+    shown = json.loads(result.stdout)
+    assert (shown["counts"], shown["records"]) == ({"equal": count + 1}, count + 1)
+
+
+CODE = """import numpy as np
+
+def load(files):
+    weights = np.loadtxt(files / "weights.txt", dtype=np.float32)
+    return lambda rows: 1 / (1 + np.exp(-(rows @ weights - np.float32(0.3))))
+"""
+
+
+@full_size("test_the_release_gives_the_same_answer_and_the_opening_is_an_event")
+def test_a_release_that_is_code_answers_again_in_its_own_environment(tmp_path: Path) -> None:
+    weights, row = np.array([0.01, -0.5], np.float32), np.array([[35.0, 2.0]], np.float32)
+    score = float((1 / (1 + np.exp(-(row @ weights - np.float32(0.3)))))[0])
+    (tmp_path / "wheels").mkdir()
+    wheel = repacked("numpy", tmp_path / "wheels")
+
+    def as_code(contents: Contents) -> Contents:
+        (contents.outputs / "weights.txt").write_text("0.01 -0.5")
+        python = PythonModel("scoring:load", time_limit=5.0, memory_limit=2048)
+        return replace(
+            contents,
+            contract=render_contract(replace(contract(), python=python)),
+            python_version=platform.python_version(),
+            model_files=("weights.txt",),
+            model_format="python",
+            runtime=Runtime(("weights.txt",), platform.python_version(), (wheel,)),
+            code={"scoring.py": CODE.encode()},
+            wheels={wheel.file: tmp_path / "wheels" / wheel.file},
+        )
+
+    run = run_of(documents())
+    used = replace(
+        run.environment,
+        python=platform.python_version(),
+        packages=(Package(wheel.name, wheel.version, (wheel.digest,)),),
+    )
+    run = replace(run, environment=used)
+    served, grounds = serve_once(tmp_path, score=score, change=as_code, run=run)
+    code = ProvenHome(served, grounds)
+
+    again = ask(code, served.prediction_id)
+    signed = ask(code, "--sample", "1", "--sign", "--output", "json")
+
+    assert again.exit_code == 0, again.exception or again.stdout
+    assert f"{served.prediction_id}: equal" in again.stdout
+    assert json.loads(signed.stdout)["statements"]
 
 
 def test_without_a_role_nothing_is_opened(home: ProvenHome) -> None:
