@@ -33,6 +33,19 @@ def test_usual_changes_from_day_to_day_are_left_to_the_design_effect(draw: Draw)
     assert _trial(draw).detector.days == ()
 
 
+@pytest.mark.parametrize(
+    ("draw", "is_slow"),
+    [(day_effect(0), False), (day_effect(0.2), True), (autoregressive(0.9), True)],
+)
+def test_a_column_whose_shifts_are_found_late_is_named_beside_the_budget(
+    draw: Draw, is_slow: bool
+) -> None:
+    detector = _trial(draw, models=1).detector
+    limits = drift_verdict(detector, State.fresh(detector.profile)).limits
+
+    assert any("x0, p" in limit and "found later" in limit for limit in limits) == is_slow
+
+
 def test_days_that_differ_more_than_the_rest_are_ranked_and_the_report_says_so(odd: Trial) -> None:
     names = [odd.profile.columns[column.place].name for column in odd.detector.days]
 
