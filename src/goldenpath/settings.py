@@ -112,6 +112,10 @@ TOKEN_VARIABLE = "GOLDENPATH_TOKEN"
 EVIDENCE_VARIABLE = "GOLDENPATH_EVIDENCE_SECONDS"
 """Seconds that `goldenpath up` waits for evidence that a commit names; 30 by default."""
 
+SHARING_VARIABLE = "GOLDENPATH_RELEASES_PER_PROCESS"
+"""Small graphs that may share one server process under `goldenpath up`; else 1: none do."""
+MOST_PER_PROCESS = 500
+
 DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
 """If set, a bug in goldenpath shows its traceback instead of one sentence."""
 
@@ -149,6 +153,16 @@ def evidence_timeout(environment: Mapping[str, str]) -> timedelta:
     if not 0 <= seconds <= 3600:
         raise InvalidInput(f"{EVIDENCE_VARIABLE} is {text!r}, expected seconds from 0 to 3600")
     return timedelta(seconds=seconds)
+
+
+def releases_per_process(environment: Mapping[str, str]) -> int:
+    """Return how many releases may share a process. Raises `InvalidInput`."""
+    text = environment.get(SHARING_VARIABLE) or "1"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_PER_PROCESS):
+        raise InvalidInput(
+            f"{SHARING_VARIABLE} is {text!r}, expected a number from 1 to {MOST_PER_PROCESS}"
+        )
+    return int(text)
 
 
 def has_metric_bins(environment: Mapping[str, str]) -> bool:

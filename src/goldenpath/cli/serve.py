@@ -11,7 +11,7 @@ from goldenpath.cli.output import Format, note, output_option
 from goldenpath.cli.serving_flags import PREFIX, serving_flags
 from goldenpath.cli.serving_page import event_line
 from goldenpath.errors import did_you_mean
-from goldenpath.serve.server.lifecycle import ServerOutput
+from goldenpath.serve.server.release_server import ServerOutput
 
 
 @click.command(context_settings={"auto_envvar_prefix": PREFIX})

@@ -44,6 +44,7 @@ from goldenpath.settings import (
     evidence_timeout,
     has_metric_bins,
     proxy_environment,
+    releases_per_process,
     tool_environment,
 )
 
@@ -80,14 +81,15 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             environment=tool_environment(os.environ),
             server=(sys.executable, "-m", "goldenpath.serve"),
             gateway=(sys.executable, "-m", "goldenpath.serve.gateway"),
+            shared_server=(sys.executable, "-m", "goldenpath.serve", "shared"),
+            most_shared=releases_per_process(os.environ),
             listener_settings=listeners,
             inner=inner_socket(home.run, os.getpid()) if listening.grpc else "",
             handover=handover_socket(home.run, os.getpid()),
             uv=uv(),
         )
         history = StageHistory(gitops(home), seen(home))
-        watches = (InventoryWatch(home), AdvisoryWatch(home))
-        holds = HoldWatch(home)
+        watches, holds = (InventoryWatch(home), AdvisoryWatch(home)), HoldWatch(home)
         machine = Machine(
             settings,
             source,
@@ -115,8 +117,8 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
         )
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
-            is_shared = not place.standing.is_held
-            grpc_listener = _grpc_listener(settings, listening.grpc, is_shared=is_shared)
+            is_beside = not place.standing.is_held
+            grpc_listener = _grpc_listener(settings, listening.grpc, is_shared=is_beside)
             machine.attend(grpc_listener, is_listener=True)
         return machine.serve(once=once)
 

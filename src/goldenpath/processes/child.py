@@ -32,6 +32,9 @@ Message = dict[str, JsonValue]
 class Child:
     """One running child. Only `kill` blocks."""
 
+    must_move = False
+    """Whether its work has to run in a process of its own instead, which this one is."""
+
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> None:

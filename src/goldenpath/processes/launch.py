@@ -100,6 +100,8 @@ class ServerConfiguration:
     """Threads of ONNX Runtime for one call."""
     drain_delay: float = 0.0
     """Seconds for which a server that was asked to end still answers, while it is not ready."""
+    is_shared: bool = False
+    """Whether its process holds other releases too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ class ServingTerms:
     """Whose answer a caller gets whom the canary refuses. It rules the gateway's routes."""
     stable_outage: Literal["canary", "refuse"] = "canary"
     """Who answers while no server of the stable release can. It rules the gateway's routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCommand:
+    """A command to a process that holds several releases; one of the last three is set."""
+
+    replica: str
+    start: ServerConfiguration | None = None
+    terms: ServingTerms | None = None
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
-"""`python -m goldenpath.serve`: one model server, the child of the process that launches it."""
+"""`python -m goldenpath.serve`: a model server, the child of the process that launches it.
+
+With the argument `shared` the process holds the servers of several releases.
+"""
 
 import sys
 
-from goldenpath.serve.server.lifecycle import main
+from goldenpath.serve.server import lifecycle, shared_server
 
-sys.exit(main())
+sys.exit(shared_server.main() if sys.argv[1:] == ["shared"] else lifecycle.main())

@@ -34,7 +34,7 @@ from goldenpath.release.artifact.unpacked import EVIDENCE
 from goldenpath.release.attest.keys import public_pem
 from goldenpath.release.attest.statement import SIGNED
 from goldenpath.serve.model.loaded_release import load
-from goldenpath.serve.server.lifecycle import ServerOutput
+from goldenpath.serve.server.release_server import ServerOutput
 from tests.oci.stores.fake_registry import fake_registry
 from tests.oci.stores.test_remote import remote
 from tests.release.attest.releases import NOW

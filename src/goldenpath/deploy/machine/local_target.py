@@ -98,8 +98,9 @@ class LocalTarget:
         return self._gateway.tallies
 
     def servers(self) -> tuple[int, ...]:
-        """Process ids of the model servers."""
-        return tuple(server.child.pid for server in self._servers.values() if server.child)
+        """Process ids of the model servers, each once."""
+        pids = (server.child.pid for server in self._servers.values() if server.child)
+        return tuple(dict.fromkeys(pids))
 
     def gateway_process(self) -> int:
         """Process id of the gateway, 0 while there is none."""
@@ -192,6 +193,7 @@ class LocalTarget:
         self._servers = {}
         while self._leaving:
             wait()
+        self._launcher.shared.close(wait)
         self.sidecars.end(wait)
 
     def _advance(self, now: float) -> None:
@@ -207,6 +209,7 @@ class LocalTarget:
             self._report_all(server.tick(now))
             server.follow(self._terms(name.partition("/")[0]))
         self._drain_servers()
+        self._launcher.shared.tick(now)
         self._settle()
         for name, deployment in self._deployments.items():
             # A release is scaled to zero only after it has shown that it can become ready.

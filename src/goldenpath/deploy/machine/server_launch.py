@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goldenpath.deploy.machine.server_process import ServerProcess
+from goldenpath.deploy.machine.server_process import ServerChild, ServerProcess
+from goldenpath.deploy.machine.shared_processes import SharedProcesses
 from goldenpath.deploy.machine.tenure import LONGEST_SOCKET
 from goldenpath.digest import Digest
 from goldenpath.errors import Unavailable
@@ -41,6 +42,10 @@ class LocalSettings:
     """The `uv` program, which builds environments of `python` models."""
     handover: str = ""
     """Path of the socket on which the gateway hands its listener to the next one; empty: none."""
+    shared_server: tuple[str, ...] = ()
+    """Command of a process that holds several servers."""
+    most_shared: int = 1
+    """Number of releases that may share a process; with 1, none do."""
     warm: int = 1
     """Number of replaced releases whose servers stay warm, without traffic; with 0, none does."""
 
@@ -58,6 +63,12 @@ class ServerLauncher:
         self._settings = settings
         self._trust = trust
         self._terms = terms
+        self.shared = SharedProcesses(
+            settings.shared_server,
+            settings.environment,
+            settings.run / "logs",
+            most=settings.most_shared,
+        )
 
     def server(self, deployment: Deployment, slot: Slot) -> ServerProcess:
         """Return the server of one replica of a slot, not started yet."""
@@ -90,8 +101,14 @@ class ServerLauncher:
                 on_loss=self._terms(deployment.stage).on_loss,
             )
 
-        def start(launch: ServerConfiguration) -> Child:
+        def start(launch: ServerConfiguration) -> ServerChild:
             self._make_socket_folder()
+            # Variables and a limit of memory are those of a whole process.
+            if slot.env or slot.memory:
+                return start_alone(launch)
+            return self.shared.start(launch, lambda: start_alone(launch))
+
+        def start_alone(launch: ServerConfiguration) -> Child:
             log = self._settings.run / "logs" / f"{launch.stage}-{launch.model}-{launch.slot}.log"
             name = f"server {launch.replica}"
             # `slot.env` holds only names of the allow list; see `inference_manifest`.

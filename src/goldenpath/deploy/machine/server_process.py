@@ -1,14 +1,14 @@
-"""One model server process of one replica: started, watched, restarted and drained."""
+"""One model server of one replica: started, watched, restarted and drained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from goldenpath.backoff import pause_after
 from goldenpath.errors import Unavailable
-from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Child
+from goldenpath.processes.child import DRAIN_SECONDS, FIRST_PAUSE, LONGEST_PAUSE, Message
 from goldenpath.processes.launch import ServerConfiguration, ServingTerms
 
 STEADY_SECONDS = 60.0
@@ -28,20 +28,64 @@ class ServerEvent:
     message: str = ""
 
 
+class ServerChild(Protocol):
+    """What a server runs in: a process of its own, or its place in a shared one."""
+
+    @property
+    def must_move(self) -> bool:
+        """Whether it ended because it has to run in a process of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Id of the process."""
+
+    @property
+    def output(self) -> int:
+        """The descriptor that becomes readable when there is news."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code; None while it runs."""
+
+    def memory(self) -> int:
+        """Return the bytes of memory that it alone holds; 0 if that cannot be told."""
+
+    def send(self, message: object) -> None:
+        """Send a launch or changed terms."""
+
+    def messages(self) -> Iterator[Message]:
+        """Return what it has sent since the last call."""
+
+    def reload(self) -> None:
+        """Let it read its files again."""
+
+    def end(self) -> None:
+        """Ask it to drain and end."""
+
+    def kill(self) -> None:
+        """End its process at once."""
+
+    def close(self) -> None:
+        """Give back what is held for one that has ended."""
+
+    def last_log_line(self) -> str:
+        """Return the last line of its log, for the message about a crash."""
+
+
 class ServerProcess:
     """A state machine over child processes. `now` is in monotonic seconds."""
 
     def __init__(
         self,
         prepare: Callable[[], ServerConfiguration],
-        start: Callable[[ServerConfiguration], Child],
+        start: Callable[[ServerConfiguration], ServerChild],
         memory: int = 0,
     ) -> None:
         self._prepare = prepare
         self._memory = memory
         """Memory limit in bytes; 0 for none."""
         self._start = start
-        self._child: Child | None = None
+        self._child: ServerChild | None = None
         self._launch = prepare()
         self._terms = ServingTerms(self._launch.on_loss)
         self._failures = 0
@@ -67,7 +111,7 @@ class ServerProcess:
         return self._failures
 
     @property
-    def child(self) -> Child | None:
+    def child(self) -> ServerChild | None:
         """The process, if there is one."""
         return self._child
 
@@ -78,7 +122,11 @@ class ServerProcess:
                 self._launch_anew(now)
             return []
         happened = [*self._listen(self._child, now)]
-        if self._child.exit_code is not None:
+        if self._child.exit_code is not None and self._child.must_move and not self.draining:
+            # It is no failure: the next look starts it in a process of its own.
+            self._child.close()
+            self._child, self._deadline = None, 0.0
+        elif self._child.exit_code is not None:
             happened.append(self._ended(self._child, now))
         elif reason := self._excess(self._child, now):
             self._report = f"it was killed: {reason}"
@@ -86,7 +134,7 @@ class ServerProcess:
             happened.append(self._ended(self._child, now))
         return happened
 
-    def _excess(self, child: Child, now: float) -> str:
+    def _excess(self, child: ServerChild, now: float) -> str:
         """Return which limit of time or memory it exceeds; empty if none."""
         if self._deadline and now > self._deadline:
             return "no answer in time"
@@ -124,7 +172,7 @@ class ServerProcess:
         self._report = ""
         self._deadline = now + START_SECONDS
 
-    def _listen(self, child: Child, now: float) -> list[ServerEvent]:
+    def _listen(self, child: ServerChild, now: float) -> list[ServerEvent]:
         happened = []
         for message in child.messages():
             if message.get("event") == "ready" and not self.draining:
@@ -143,7 +191,7 @@ class ServerProcess:
                 self.message = self._report
         return happened
 
-    def _ended(self, child: Child, now: float) -> ServerEvent:
+    def _ended(self, child: ServerChild, now: float) -> ServerEvent:
         words = self._report or child.last_log_line()
         code = child.exit_code
         child.close()

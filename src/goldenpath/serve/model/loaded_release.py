@@ -27,6 +27,13 @@ from goldenpath.serve.model.startup_checks import Expected, expected_of
 from goldenpath.serve.model.worker import Workplace
 from goldenpath.train.environment.runtime import parse_runtime
 
+MOST_SHARED_BYTES = 16 * 1024 * 1024
+"""Size of the largest release that shares a process."""
+
+
+class NeedsOwnProcess(InvalidInput):
+    """The release may not share a process with others."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelContent:
@@ -45,11 +52,13 @@ def load(
     """Verify the release of the launch and load its model; `stack` removes the folder of code.
 
     Raises `VerificationError` unless everything that the launch requires holds, `InvalidInput` if
-    the release does not fit into the memory of this process.
+    the release does not fit into the memory of this process, `NeedsOwnProcess` if it may not share.
     """
     digest = Digest(launch.digest)
     store = open_source(launch.source)
     _refuse_without_room(store, digest, room.memory)
+    if launch.is_shared and (size := _size(store, digest)) > MOST_SHARED_BYTES:
+        raise NeedsOwnProcess(f"{digest} is large: {size} bytes")
     verified = _verified(store, digest, launch, now)
     beside = set[str]()
     """The other files of a graph: weights and tokenizer. A model that is code has a folder."""
@@ -66,6 +75,8 @@ def load(
             f"{digest} is a release of {contract.name}: expected one of {launch.model}"
         )
     if contract.python is not None:
+        if launch.is_shared:
+            raise NeedsOwnProcess(f"{digest} is code, which has a sandbox of its own")
         from goldenpath.serve.model.model_files import prepare
 
         runtime = parse_runtime(_file(files.get(RUNTIME), RUNTIME, digest))
@@ -92,12 +103,13 @@ def _verified(store: Store, digest: Digest, launch: ServerConfiguration, now: da
     return verified
 
 
+def _size(store: Store, digest: Digest) -> int:
+    return sum(layer.size for layer in read_image(store, digest).layers)
+
+
 def _refuse_without_room(store: Store, digest: Digest, memory: int | None) -> None:
     """Refuse a release that the kernel would kill this process for, again at each start."""
-    if memory is None:
-        return
-    size = sum(layer.size for layer in read_image(store, digest).layers)
-    if size > memory:
+    if memory is not None and (size := _size(store, digest)) > memory:
         mib = 1024 * 1024
         raise InvalidInput(
             f"{digest} has {-(-size // mib)} MiB, and this process may use {memory // mib} MiB",
