@@ -88,6 +88,7 @@ REFUSED = (
     ("hold credit-default --stage dev --reason ''", "platform-engineer", 2, "a reason is needed"),
     ("resume none --stage dev --reason x", "platform-engineer", 3, "none"),
     ("retire none --stage dev --reason x", "platform-engineer", 3, "none is not in dev"),
+    ("renew credit-default --until 2999-01-01 --reason x", "data-scientist", 2, "in the future"),
     ("adopt none.onnx --rows none.csv", "", 2, "none.csv"),
     ("score credit-default none.csv --stage dev --out x.csv", "", 2, "none.csv"),
     ("score-job none credit-default s3://in/x --stage dev --out x.csv --reason x",

@@ -26,6 +26,6 @@ def _lines(done: "Renewed") -> Iterator[str]:
     yield built_text(done.built)
     yield f"signed by                {done.person}, statement {done.statement}"
     yield (
-        f"nothing was promoted: push the branch, then goldenpath why {renewal.model} says what "
-        "the release needs"
+        "nothing was promoted: push the branch, then "
+        f"goldenpath why {renewal.model} --stage STAGE says what the release needs"
     )
