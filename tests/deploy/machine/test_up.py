@@ -319,7 +319,7 @@ def test_killing_it_at_random_moments_loses_nothing(here: OneMachine) -> None:
     answered: list[str] = []
     children: set[Path] = set()
     before = 0
-    for number in range(at_size(2, 10)):
+    for number in range(at_size(3, 10)):
         up = here.up()
         if number % 2 == 0:
             status = up.until(lambda status: runs(status, one))
