@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.attacks.holders.deployment_step import MODEL, ONE, STAGE, TWO, RightsAttack
 from goldenpath.attacks.holders.given_judgements import NOW, VALIDATOR
-from goldenpath.audit.alarms.closing import NAMESPACE, FindingClosure, SignedClosure
+from goldenpath.audit.alarms.closing import SignedClosure
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.event_log import EventLog
+from goldenpath.audit.events.finding_closure import NAMESPACE, FindingClosure
 from goldenpath.audit.health.monitor_evidence import monitor_view
 from goldenpath.files import write_whole
 from goldenpath.home import Home

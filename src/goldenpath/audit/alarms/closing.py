@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.audit.events.event import Event
-from goldenpath.canonical import JsonValue, canonical_json
+from goldenpath.audit.events.finding_closure import NAMESPACE, FindingClosure
+from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.files import write_whole
 from goldenpath.home import Home
@@ -34,28 +35,7 @@ from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
-NAMESPACE = "goldenpath-finding"
-"""Namespace of the signature, so that it counts for nothing else."""
 MOST_REASON = 2_000
-
-
-class FindingClosure(msgspec.Struct, frozen=True, rename="camel"):
-    """What a person signs when they close a finding."""
-
-    finding: str
-    stage: str
-    model: str
-    release: str
-    opened_at: str
-    closed_at: str
-    closed_by: str
-    reason: str
-    version: int = 1
-
-    @property
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        return canonical_json(msgspec.to_builtins(self))
 
 
 class SignedClosure(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from goldenpath.audit.anchors.held_heads import NOT_HELD, HeldHeads
 from goldenpath.audit.answers.calibration_bins import calibration_of
 from goldenpath.audit.answers.checked_logs import check_logs
 from goldenpath.audit.answers.citations import lost_statements
+from goldenpath.audit.answers.finding_ends import finding_ends
 from goldenpath.audit.answers.override_records import read_overrides
 from goldenpath.audit.answers.predictions import sealed_by, summarise
 from goldenpath.audit.report.describe import contract_of
@@ -99,6 +100,7 @@ def gather(sources: Sources, digest: Digest, as_of: datetime) -> EvidenceBundle:
         predecessor=_predecessor(sources, digest, history, as_of),
         monitored=_monitored(sources.home, model, digest, as_of),
         overrides=read_overrides(own, platform.people),
+        ends=finding_ends(own, platform.people),
         advisories=noted_advisories(own, verified, platform, as_of),
         lost=lost_statements(
             sources.repository, everything, history, logs.events, head=sources.trusted.commit

@@ -76,6 +76,17 @@ class RecordedOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingEnd:
+    """The end of a drift finding by an event of the audit log: by the monitor, or by a person."""
+
+    finding: str
+    time: str
+    by: str
+    fault: str = ""
+    """Why it does not count; empty if it does."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotedAdvisory:
     """An advisory about a part of the release that nothing but a statement of a person ended."""
 
@@ -134,6 +145,8 @@ class EvidenceBundle:
     """From the evaluation rows that the signed evaluation names; empty if the store lacks them."""
     overrides: tuple[RecordedOverride, ...] = ()
     """Answers of this release that people overrode, with the check of each signature."""
+    ends: tuple[FindingEnd, ...] = ()
+    """Ends of drift findings of this release, with the check of each signature."""
     advisories: tuple[NotedAdvisory, ...] = ()
     """Advisories about the release where it is live, and whether a VEX statement closes them."""
     looks: LookLedger | None = None
@@ -193,6 +206,7 @@ class EvidenceBundle:
             "monitored": list(self.monitored),
             "calibration": [asdict(each) for each in self.calibration],
             "overrides": [asdict(each) for each in self.overrides],
+            "ends": [asdict(each) for each in self.ends],
             "advisories": [asdict(each) for each in self.advisories],
             "looks": msgspec.to_builtins(self.looks, enc_hook=str),
         }

@@ -8,7 +8,7 @@ import pytest
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.log_state import LogState, LogStates
 from goldenpath.audit.report.describe import DESCRIBE
-from goldenpath.audit.report.evidence_bundle import EvidenceBundle, NotedAdvisory
+from goldenpath.audit.report.evidence_bundle import EvidenceBundle, FindingEnd, NotedAdvisory
 from goldenpath.audit.report.narrate import NARRATE
 from goldenpath.audit.report.open_matters import MATTERS
 from goldenpath.audit.report.printing.markdown_report import front_record, markdown_report
@@ -124,18 +124,20 @@ def test_page_one_names_an_open_finding_until_it_is_closed(bundle: EvidenceBundl
         "2026-11-22T13:30:00.000000Z", "drift.alarm", "system", "prod", "credit", digest,
         details={"finding": "drift-1", "sentence": "age moved", "feature": "age"},
     )  # fmt: skip
-    closed = Event(
-        "2026-11-22T13:40:00.000000Z", "drift.closed", "manager", "prod", "credit", digest,
-        details={"finding": "drift-1"},
-    )  # fmt: skip
-    other = replace(closed, details={"finding": "drift-2"})
+    closed = FindingEnd("drift-1", "2026-11-22T13:40:00.000000Z", "manager")
+    raised = replace(bundle, events=(*bundle.events, alarm))
 
-    opened = of(replace(bundle, events=(*bundle.events, alarm, other)))
-    ended = of(replace(bundle, events=(*bundle.events, alarm, closed)))
-
-    assert "Age moved, in prod since" in tile(opened, "Open findings")
-    assert "1 drift finding is open" in tile(opened, "Open findings")
-    assert "0 drift findings are open" in tile(ended, "Open findings")
+    for end in (
+        replace(closed, finding="drift-2"),
+        replace(closed, time="2026-11-22T13:20:00.000000Z"),
+        replace(closed, fault="nobody signed it"),
+    ):
+        opened = tile(of(replace(raised, ends=(end,))), "Open findings")
+        assert "Age moved, in prod since" in opened and "1 drift finding is open" in opened
+        is_told = "A closing of drift-1 by manager does not count: nobody signed it" in opened
+        assert is_told == bool(end.fault)
+    ended = tile(of(replace(raised, ends=(closed,))), "Open findings")
+    assert "0 drift findings are open" in ended
 
 
 def test_page_one_names_the_last_incident(bundle: EvidenceBundle) -> None:

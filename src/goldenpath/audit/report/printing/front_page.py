@@ -197,15 +197,15 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def open_alarms(events: Sequence[Event], digest: str) -> tuple[Event, ...]:
-    """Return the drift alarms of a release that no later event ended, the oldest first."""
+def open_alarms(bundle: EvidenceBundle) -> tuple[Event, ...]:
+    """Return the drift alarms of the release that nothing later ended, the oldest first."""
+    ended = {each.finding: each.time for each in bundle.ends if not each.fault}
     alarms: dict[str, Event] = {}
-    for event in events:
-        name = str((event.details or {}).get("finding") or event.time)
-        if event.digest == digest and event.kind == "drift.alarm":
-            alarms[name] = event
-        elif event.kind in ("drift.closed", "drift.repaired"):
-            alarms.pop(name, None)
+    for event in bundle.events:
+        if event.digest == bundle.digest.text and event.kind == "drift.alarm":
+            name = str((event.details or {}).get("finding") or event.time)
+            if ended.get(name, "") < event.time:
+                alarms[name] = event
     return tuple(alarms.values())
 
 
@@ -215,7 +215,7 @@ def _findings(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSent
         mark: Mark = "contradicted" if bundle.logs.events.faults else "unknown"
         yield from marked_sentences(text, mark, (EVENTS,), index)
         return
-    alarms = open_alarms(bundle.events, bundle.digest.text)
+    alarms = open_alarms(bundle)
     for event in alarms[-2:]:
         what = str((event.details or {}).get("sentence", "drift"))
         text = f"{_capital(what)}, in {event.stage} since {event.time[:19]}Z."
@@ -223,6 +223,9 @@ def _findings(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSent
     number = len(alarms)
     text = "1 drift finding is open." if number == 1 else f"{number} drift findings are open."
     yield from marked_sentences(text, "observed", (EVENTS,), index)
+    for end in [each for each in bundle.ends if each.fault][-1:]:
+        text = f"A closing of {end.finding} by {end.by} does not count: {end.fault}."
+        yield from marked_sentences(text, "contradicted", (EVENTS,), index)
 
 
 def _advisories(bundle: EvidenceBundle, index: RecordIndex) -> Iterator[MarkedSentence]:

@@ -73,11 +73,10 @@ def _axes(contract: Contract | None) -> tuple[str, str]:
 
 def _alarms(bundle: EvidenceBundle, until: datetime) -> Iterator[AlarmSpan]:
     ends: dict[str, datetime] = {}
-    for event in bundle.events:
-        name = str((event.details or {}).get("finding", ""))
-        moment = _moment(event.time)
-        if event.kind in ("drift.closed", "drift.repaired") and moment is not None:
-            ends.setdefault(name, moment)
+    for end in bundle.ends:
+        moment = _moment(end.time)
+        if not end.fault and moment is not None:
+            ends.setdefault(end.finding, moment)
     for event in bundle.events:
         raised = _moment(event.time)
         if event.kind != "drift.alarm" or event.digest != bundle.digest.text or raised is None:
