@@ -110,6 +110,9 @@ def update_findings(
 ) -> Iterator[DriftFinding]:
     """Bring the findings in line with a scan, and yield each that was raised or ended.
 
+    A finding is saved after the caller is done with it: killed in between, the next scan yields it
+    again, so that no record of it is lost.
+
     `names` returns the identifiers of an advisory. `first` is that of `raised_before`.
     """
     for exposure in scanned:
@@ -120,9 +123,9 @@ def update_findings(
         if closing is not None and not closing.refused:
             finding = resolved(finding, VEX_STATEMENT, closing.sentence, desk.moment)
         if known is None or known.state != finding.state:
-            save(folder, finding)
             if known is not None or finding.state == "open":
                 yield finding
+            save(folder, finding)
     yield from _ended(folder, scanned, desk.moment)
 
 
@@ -140,8 +143,8 @@ def _ended(folder: Path, scanned: Sequence[Exposure], moment: datetime) -> Itera
         if known.state == "open" or known.resolved_by == VEX_STATEMENT:
             reason = "its release is no longer live, or no advisory affects it any more"
             ended = resolved(known, MONITOR, reason, moment)
-            save(folder, ended)
             yield ended
+            save(folder, ended)
 
 
 def _known(folder: Path, name: str) -> DriftFinding | None:
