@@ -21,9 +21,10 @@ os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parents[1] / "build" / "b
 gc.disable()
 sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
-from tests import order, sizes, verbs, workers  # noqa: E402 - as above
+from tests import order, sizes, temporary, verbs, workers  # noqa: E402 - as above
 from tests.starter import LASTING, make_starter  # noqa: E402 - as above
 
+temporary.choose()
 _numbers = count()
 _failed = set[str]()
 # A busy machine is no fault of what is tested.

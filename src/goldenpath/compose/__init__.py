@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.building import sources as sources
     from goldenpath.compose.building import statement_scene as statement_scene
     from goldenpath.compose.building import uv_tools as uv_tools
-    from goldenpath.compose.building import workshop as workshop
     from goldenpath.compose.callers.model_callers import score as score
     from goldenpath.compose.callers.model_callers import send as send
     from goldenpath.compose.canary_judge import canaries as canaries
@@ -208,7 +207,6 @@ _PARTS = {
         "sources",
         "statement_scene",
         "uv_tools",
-        "workshop",
     ),
     "callers.model_callers": ("score", "send"),
     "containers.fetching": ("fetch_release",),

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from goldenpath import compose
 from goldenpath.cli import confirm, key, platform, sign, sod, verify
+from goldenpath.compose.building import workshop
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.promote.acts.rotation import require_trusted
@@ -86,9 +86,9 @@ def test_a_key_is_changed_and_what_it_signed_before_still_counts(
     assert not town.refused(new)
     assert any("release was no longer valid" in finding for finding in town.refused(late))
     with pytest.raises(InvalidInput, match="build key release is not valid now"):
-        compose.workshop(town.road.home, town.folder, print)
+        workshop(town.road.home, town.folder, print)
     monkeypatch.setenv("GOLDENPATH_SIGNING_KEY", str(new_file))
-    assert compose.workshop(town.road.home, town.folder, print).signer
+    assert workshop(town.road.home, town.folder, print).signer
     assert "build-2026  without limit\n" in town.run(key.verb, "list")
     commits = town.road.repository
     assert [c.subject for c in commits.commits(commits.between(None, commits.fetch()))][-2:] == [
