@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from goldenpath.audit.answers.finding_ends import finding_ends
 from goldenpath.audit.events.event import Event
@@ -56,7 +57,7 @@ def test_what_a_listed_person_signed_and_what_the_monitor_repaired_is_over(
 def test_a_closing_that_nobody_listed_signed_ends_nothing(keys: dict[str, SshKey]) -> None:
     good, listed = closed(keys["officer"]), (person(keys),)
     details = dict(good.details or {})
-    other = closed(keys["officer"], FindingClosure("drift-2", *_members()[1:]))
+    other = closed(keys["officer"], structs.replace(CLOSURE, finding="drift-2"))
     late = person(keys)
     begun = (replace(late, valid_from=datetime(2026, 11, 23, tzinfo=UTC)),)
     over = (replace(late, valid_until=datetime(2026, 11, 22, tzinfo=UTC)),)
@@ -78,7 +79,3 @@ def test_a_closing_that_nobody_listed_signed_ends_nothing(keys: dict[str, SshKey
     for event, people, fault in forged:
         (end,) = finding_ends((event,), people)
         assert fault in end.fault, (event, end.fault)
-
-
-def _members() -> tuple[str, ...]:
-    return tuple(getattr(CLOSURE, name) for name in CLOSURE.__struct_fields__[:-1])
