@@ -12,6 +12,7 @@ from goldenpath.audit.report.control_map import current_map, parse_map
 from goldenpath.audit.report.evidence_bundle import (
     CalibrationBin,
     EvidenceBundle,
+    FindingEnd,
     LogSummary,
     LostStatement,
     NotedAdvisory,
@@ -43,6 +44,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> EvidenceBundle:
         calibration=(CalibrationBin(0.1, 0.1, 0.0, 0.2, 100),),
         overrides=(RecordedOverride("t", "prod", "credit", "p", "officer", "slip", "manager"),),
         advisories=(NotedAdvisory("a", "prod", "high", "it", "t", "o", "d", is_overdue=False),),
+        ends=(FindingEnd("drift-1", "t", "manager", "nobody signed it"),),
         looks=LookLedger(
             datetime.fromisoformat(made.as_of),
             (LookedAtData("sha256:d", ("d",), (DataLook(made.digest, "t", 9),)),),
