@@ -98,7 +98,7 @@ def test_no_request_is_lost_or_refused_and_every_answer_is_in_the_log_once(
     address = running.address(up)
     children = up.children()
     with Callers(address) as callers:
-        for _ in range(at_size(1, 4)):
+        for _ in range(at_size(2, 4)):
             time.sleep(0.3)
             following = running.start()
             assert running.address(following) == address
@@ -116,7 +116,7 @@ def test_no_request_is_lost_or_refused_and_every_answer_is_in_the_log_once(
     assert goldenpath(here.home, "log", "check")[0] == 0
     kinds = [each.kind for each in EventLog(here.home.events).read()]
     began, ended = "platform.started", "platform.stopped"
-    assert [each for each in kinds if each in (began, ended)] == [began, ended] * at_size(2, 5)
+    assert [each for each in kinds if each in (began, ended)] == [began, ended] * at_size(3, 5)
 
 
 @full_size("test_no_request_is_lost_or_refused_and_every_answer_is_in_the_log_once")

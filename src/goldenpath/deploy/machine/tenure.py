@@ -73,9 +73,13 @@ class Tenure:
     not.
     """
 
-    def __init__(self, run: Path, lock: IO[str], other: Supervisor | None) -> None:
+    def __init__(
+        self, run: Path, lock: IO[str], other: Supervisor | None, *, second: IO[str]
+    ) -> None:
+        """`second` is locked while this supervisor takes over from `other`."""
         self._run = run
         self._lock = lock
+        self._second = second
         self._other = other
         self._phase = Phase.PREPARING if other else Phase.HELD
         self._is_on_record = False
@@ -140,6 +144,9 @@ class Tenure:
 
     def _enter(self, phase: Phase, news: str) -> str:
         self._phase = phase
+        if phase is Phase.HELD:
+            # The next one may take over from this supervisor.
+            self._second.close()
         return news
 
     def _lacking_now(self, serving: Serving, declared: Collection[str] | None) -> Mapping[str, str]:
@@ -187,7 +194,7 @@ def tenure(run: Path, *, takes_over: bool) -> Iterator[Tenure]:
         # Of two that take over at once, one would wait for a supervisor that has gone.
         if other is not None and not take_lock(second, wait=False):
             raise InvalidInput(f"another goldenpath up takes over {run.parent} now")
-        place = Tenure(run, lock, other)
+        place = Tenure(run, lock, other, second=second)
         try:
             if other is None:
                 place.put_on_record()
