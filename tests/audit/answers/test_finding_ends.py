@@ -74,6 +74,16 @@ def test_a_closing_that_nobody_listed_signed_ends_nothing(keys: dict[str, SshKey
         (replace(good, actor="mallory"), listed, "something else"),
         (good, begun, "is valid only from"),
         (good, over, "expired"),
+        *(
+            (
+                replace(
+                    closed(keys["officer"], structs.replace(CLOSURE, closed_at=time)), time=time
+                ),
+                begun,
+                "is no time of RFC 3339",
+            )
+            for time in ("yesterday", "2026-11-22T12:00:00")
+        ),
     )
 
     for event, people, fault in forged:

@@ -13,6 +13,7 @@ import msgspec
 
 from goldenpath.audit.events.event import Event
 from goldenpath.audit.events.finding_closure import NAMESPACE, FindingClosure
+from goldenpath.audit.events.signed_event import unlisted
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError, InvalidInput, VerificationError
 from goldenpath.files import write_whole
@@ -120,7 +121,7 @@ def closer_of(findings: Path, finding: DriftFinding, people: Sequence[Person]) -
     moment = datetime.fromisoformat(closure.closed_at)
     person = signing_person(people, closure.closed_by, key)
     if person is None:
-        raise VerificationError(f"platform.toml lists no {closure.closed_by} with the signing key")
+        raise VerificationError(unlisted(closure.closed_by))
     if not was_listed(person, moment):
         raise VerificationError(f"{person.name} was not listed at {closure.closed_at}")
     return person.name

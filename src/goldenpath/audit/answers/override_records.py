@@ -11,21 +11,15 @@ from datetime import datetime
 import msgspec
 
 from goldenpath.audit.events.event import Event
+from goldenpath.audit.events.signed_event import ALTERED, signed_statement, signer_fault
 from goldenpath.audit.report.evidence_bundle import RecordedOverride
-from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.observe.log.log_reader import Record
 from goldenpath.parsers.shown_text import plain_line
-from goldenpath.parsers.typed import typed
 from goldenpath.promote.platform.platform import Platform
-from goldenpath.promote.repository.identity import (
-    Identity,
-    require_current,
-    require_listed,
-    signing_person,
-)
+from goldenpath.promote.repository.identity import Identity, require_listed
 from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
 NAMESPACE = "goldenpath-override"
@@ -113,13 +107,10 @@ def overridden(overrides: Iterable[RecordedOverride]) -> int:
 
 
 def _read(event: Event, people: Sequence[Person]) -> RecordedOverride:
-    details = event.details or {}
-    content = str(details.get("statement", "")).encode()
     try:
-        statement = typed(parse_object(content, "statement"), OverrideStatement, "statement")
-        key = verify(str(details.get("signature", "")), content, NAMESPACE)
-    except (InvalidInput, VerificationError) as error:
-        name, fault = str(details.get("prediction", "")), f"nobody signed it: {error.message}"
+        statement, key = signed_statement(event, OverrideStatement, NAMESPACE)
+    except VerificationError as error:
+        name, fault = str((event.details or {}).get("prediction", "")), error.message
         return RecordedOverride(
             event.time, event.stage, event.model, name, "", "", event.actor, fault, is_altered=True
         )
@@ -132,7 +123,7 @@ def _read(event: Event, people: Sequence[Person]) -> RecordedOverride:
         statement.role,
         statement.reason,
         statement.by,
-        altered or _refusal(statement, key, people),
+        altered or signer_fault(people, statement.by, key, statement.time),
         is_altered=bool(altered),
     )
 
@@ -147,24 +138,7 @@ def _alteration(event: Event, statement: OverrideStatement) -> str:
         (event.details or {}).get("prediction"), event.time, event.actor, event.stage, event.model,
         event.digest,
     )  # fmt: skip
-    return "the event says something else than its signed statement" if signed != shown else ""
-
-
-def _refusal(statement: OverrideStatement, key: str, people: Sequence[Person]) -> str:
-    """Return why the signer does not count; empty if they do."""
-    person = signing_person(people, statement.by, key)
-    if person is None:
-        return f"platform.toml lists no {statement.by} with the signing key"
-    return _ended(person, statement.time)
-
-
-def _ended(person: Person, time: str) -> str:
-    """Return why the person did not count at a time; empty if they did."""
-    try:
-        require_current(person, datetime.fromisoformat(time))
-    except InvalidInput as error:
-        return error.message
-    return ""
+    return ALTERED if signed != shown else ""
 
 
 def _line(text: str, flag: str, what: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from goldenpath.audit.alarms.closing import was_listed
 from goldenpath.audit.events.event import Event, Kind
+from goldenpath.audit.events.signed_event import ALTERED, signed_statement, unlisted
 from goldenpath.audit.registers.incident import (
     Incident,
     IncidentAction,
@@ -19,15 +20,13 @@ from goldenpath.audit.registers.incident import (
     clocks,
     duty_of,
 )
-from goldenpath.canonical import JsonValue, canonical_json, parse_object
+from goldenpath.canonical import JsonValue, canonical_json
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.parsers.shown_text import plain_line
-from goldenpath.parsers.typed import typed
 from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.identity import Identity, require_listed, signing_person
 from goldenpath.release.attest.policy import Person
-from goldenpath.release.attest.signatures.sshsig import verify
 from goldenpath.times import timestamp
 
 NAMESPACE = "goldenpath-incident"
@@ -213,13 +212,10 @@ def _corrective(events: Sequence[Event], model: str, aware: datetime) -> Iterato
 
 def _checked(event: Event, people: Sequence[Person]) -> tuple[IncidentStatement | None, str]:
     """Return what the event says, and why it is not believed; empty if a signature holds."""
-    details = event.details or {}
     try:
-        content = str(details.get("statement", "")).encode()
-        statement = typed(parse_object(content, "statement"), IncidentStatement, "statement")
-        key = verify(str(details.get("signature", "")), content, NAMESPACE)
-    except (InvalidInput, VerificationError) as error:
-        return None, f"nobody signed it: {error.message}"
+        statement, key = signed_statement(event, IncidentStatement, NAMESPACE)
+    except VerificationError as error:
+        return None, error.message
     signed = (
         statement.incident,
         KINDS.get(statement.action),
@@ -229,13 +225,14 @@ def _checked(event: Event, people: Sequence[Person]) -> tuple[IncidentStatement 
         statement.model,
     )
     shown = (
-        details.get("incident"), event.kind, event.time, event.actor, event.stage, event.model,
+        (event.details or {}).get("incident"), event.kind, event.time, event.actor, event.stage,
+        event.model,
     )  # fmt: skip
     if signed != shown:
-        return statement, "the event says something else than its signed statement"
+        return statement, ALTERED
     person, moment = signing_person(people, statement.by, key), _time(statement.time)
     if person is None:
-        return statement, f"platform.toml lists no {statement.by} with the signing key"
+        return statement, unlisted(statement.by)
     if moment is None or not was_listed(person, moment):
         return statement, f"{person.name} was not listed at {statement.time}"
     return statement, ""
