@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack chaos cluster cluster-governed models release format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack chaos cluster cluster-governed models release docs format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -90,10 +90,25 @@ bench: setup
 release: setup
 	$(BIN)/python -m releasing $(if $(KEY),--key $(KEY))
 
+# These pages as a site in build/docs. Sphinx has an environment of its own, so that `make setup` has
+# no need of it; once that is there, the site is made without a network. A warning is an error.
+DOCS := build/docs-environment
+
+docs: $(DOCS)/ready
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-trees docs build/docs
+	cp build/docs/README.html build/docs/index.html
+	@echo "the documentation is at build/docs/index.html"
+
+$(DOCS)/ready: requirements/docs.txt | $(VENV)/ready
+	$(PYTHON) -m venv --clear $(DOCS)
+	VIRTUAL_ENV=$(DOCS) $(BIN)/uv pip install --quiet --require-hashes -r requirements/docs.txt
+	touch $@
+
 # Hash-pinned, with no address of an index in it: the machine's own configuration says where packages come from.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/bootstrap.in -o requirements/bootstrap.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra dev -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" requirements/docs.in -o requirements/docs.txt
 	uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -c requirements/dev.txt requirements/server.in -o src/goldenpath/images/server.txt
 
 clean:
