@@ -151,3 +151,17 @@ def test_verbs_that_compute_nothing_load_no_library_for_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_verify_loads_what_reads_git_only_where_git_has_the_policy() -> None:
+    """A CI step gives the policy as a file; half of its time was the import of the rest."""
+    code = (
+        "import sys\n"
+        "from goldenpath.cli.families import command_of\n"
+        "command_of('verify')\n"
+        "print([n for n in sys.modules if n.startswith('goldenpath.promote.repository')])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

@@ -11,7 +11,7 @@ from goldenpath.home import Home
 from goldenpath.parsers.toml_parser import MAX_TOML
 from goldenpath.parsers.typed import read_bounded
 from goldenpath.promote.gates.admission_policy import AdmissionPolicy, admission_of, parse_admission
-from goldenpath.promote.workspace.statement_times import OWN_TIME
+from goldenpath.release.attest.policy import OWN_TIME
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ from goldenpath.processes.launch import (
 )
 from goldenpath.processes.observer_launch import ObserverLaunch
 from goldenpath.processes.sidecar import Sidecar
-from goldenpath.promote.workspace.statement_times import OWN_TIME
 from goldenpath.release.artifact.evidence_copy import copy_evidence
 from goldenpath.release.artifact.source_store import open_source
 from goldenpath.release.attest.launch_trust import policy_of
+from goldenpath.release.attest.policy import OWN_TIME
 from goldenpath.serve.server.lifecycle import run
 from goldenpath.serve.server.release_server import ServerOutput
 from goldenpath.settings import tool_environment

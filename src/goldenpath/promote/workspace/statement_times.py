@@ -20,10 +20,9 @@ from goldenpath.promote.platform.platform import Platform
 from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.promote.repository.commit import Commit
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.release.attest.policy import OWN_TIME
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
-OWN_TIME = "by its own date, which only its signer states: no first-seen time is known here"
-"""By whose time a statement by a key that has ended is judged where nobody follows git."""
 _TOGETHER = 500
 """Commits that are read in one call of git."""
 

@@ -97,6 +97,10 @@ class Policy:
     """What the token of the CI job that built it has to say."""
 
 
+OWN_TIME = "by its own date, which only its signer states: no first-seen time is known here"
+"""By whose time a statement by a key that has ended is judged where nobody follows git."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """One question to the verifier: a digest, the policy, the people, and the time."""
