@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from goldenpath.oci.stores.layout import LayoutStore
+from goldenpath.promote.manifests.cluster import VERIFIED
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.media_types import PREDICATE_TYPE
 from tests.cli.conftest import Town
 from tests.cli.saying import Command
@@ -40,8 +42,18 @@ def test_a_follower_signs_once_what_it_judged_and_nothing_by_another_key(
     ]
     types = [f"https://goldenpath.example/attestation/admitted/v1/{s}" for s in ("dev", "test")]
     assert kinds(copy) == types
+    town_git = Repository(str(copy.folder / "home" / "gitops.git"), tmp_path / "cache")
+    branch = json.loads(first.out)["branch"]
+    assert branch == {
+        "commit": town_git.fetch(),
+        "newest": town_git.head(),
+        "state": "current",
+        "reason": "",
+    }
+    verified = Repository(town_git.url, tmp_path / "cache", branch=VERIFIED)
+    assert verified.remote_head() == town_git.head()
     again = changing("reconcile", "--key", key)
-    assert [line.split()[2] for line in again.out.splitlines()[1:]] == ["standing"] * 2
+    assert [line.split()[2] for line in again.out.splitlines()[2:]] == ["standing"] * 2
     assert kinds(copy) == types
     listed = changing("platform", "show", "--output", "json")
     assert [each["name"] for each in json.loads(listed.out)["admission_keys"]] == ["follower"]
@@ -67,4 +79,9 @@ def test_a_release_that_is_refused_gets_none(changing: Command, copy: Town, tmp_
     rows = json.loads(refused.out)["releases"]
     assert {each["state"] for each in rows} == {"refused"}
     assert all("threshold" in each["reason"] for each in rows)
+    branch = json.loads(refused.out)["branch"]
+    assert (branch["commit"], branch["state"]) == ("", "waits")
+    assert f"dev/{MODEL}" in branch["reason"] and "threshold" in branch["reason"]
+    page = changing("reconcile", "--key", f"{key}.pem").out.splitlines()
+    assert page[1].startswith("verified is not there (waits): ")
     assert kinds(copy) == []

@@ -1,11 +1,12 @@
 """The page of `goldenpath reconcile`."""
 
 from goldenpath.cli.tables import TableRow, table
-from goldenpath.compose.clusters.cluster_admission import DeclaredRelease
+from goldenpath.compose.clusters.cluster_admission import ClusterPass
+from goldenpath.deploy.reconcile.verified_branch import VerifiedBranch
 
 
-def admission_page(commit: str, releases: tuple[DeclaredRelease, ...]) -> str:
-    """Return the commit and a row for each release, with the reason if it is not admitted."""
+def admission_page(seen: ClusterPass) -> str:
+    """Return the commit, the branch, and a row for each release with why it is not admitted."""
     heads = ("deployment", "release", "admission", "until")
     rows = [
         TableRow(
@@ -17,7 +18,13 @@ def admission_page(commit: str, releases: tuple[DeclaredRelease, ...]) -> str:
             ),
             (each.reason,) if each.reason else (),
         )
-        for each in releases
+        for each in seen.releases
     ]
     body = table(heads, rows) if rows else "git declares no model yet"
-    return f"commit   {commit[:12]}\n{body}"
+    return f"commit   {seen.commit[:12]}\n{branch_line(seen.branch)}\n{body}"
+
+
+def branch_line(branch: VerifiedBranch) -> str:
+    """Return where the branch `verified` is, and why it is not further."""
+    where = branch.commit[:12] or "is not there"
+    return f"verified {where}" + (f" ({branch.state}): {branch.reason}" if branch.reason else "")

@@ -1,4 +1,4 @@
-"""`goldenpath reconcile`: follow git for a cluster, and sign what is admitted there."""
+"""`goldenpath reconcile`: judge git for a cluster, which follows the branch `verified`."""
 
 import time
 from datetime import timedelta
@@ -35,9 +35,9 @@ def verb(
     every: float | None,
     output: Format,
 ) -> None:
-    """Judge each release that git declares, and sign for policy engines what is admitted.
+    """Judge what git declares, sign what is admitted, and move the branch `verified` forward.
 
-    Without `--every` it judges once; exit 7 if a release is refused, 5 if one could not be judged.
+    Without `--every` it judges once; exit 7 if something is refused, 5 if it could not be judged.
     """
     while every is not None:
         try:
@@ -49,9 +49,9 @@ def verb(
 
 
 def _judge_once(key: Path | None, valid: int, output: Format) -> int:
-    commit, releases = compose.admit_declared(compose.home(), key, timedelta(days=valid))
-    show({"commit": commit, "releases": releases}, admission_page(commit, releases), output)
-    states = {each.state for each in releases}
-    if "refused" in states:
+    seen = compose.admit_declared(compose.home(), key, timedelta(days=valid))
+    show(seen, admission_page(seen), output)
+    states = {seen.branch.state, *(each.state for each in seen.releases)}
+    if states & {"refused", "waits", "astray"}:
         return REFUSED
     return Unavailable.exit_code if "unknown" in states else 0

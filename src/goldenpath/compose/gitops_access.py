@@ -62,18 +62,23 @@ def trusted(home: Home) -> Trusted:
 
     A machine that was never set up takes the pinned first commit from the environment.
     """
+    _pin_named_commit(home)
+    return follow(gitops(home), home.trust, now(), witnessed_at=partial(witnessed_at, home))
+
+
+def _pin_named_commit(home: Home) -> None:
     root = os.environ.get(TRUST_VARIABLE)
     if root and not home.trust.exists():
         if _COMMIT.fullmatch(root) is None:
             raise InvalidInput(f"{TRUST_VARIABLE} is not a commit: expected 40 or 64 hex digits")
         write_pin(home.trust, Pin(root, ""))
-    return follow(gitops(home), home.trust, now(), witnessed_at=partial(witnessed_at, home))
 
 
 def git_source(home: Home) -> "GitSource":
     """Return what follows the gitops repository for a process that goes on."""
     from goldenpath.deploy.reconcile.gitops_source import GitSource
 
+    _pin_named_commit(home)
     return GitSource(gitops(home), home.trust, now, witnessed_at=partial(witnessed_at, home))
 
 
@@ -96,6 +101,13 @@ def witnessed_at(home: Home, platform: Platform) -> Mapping[str, datetime]:
         return read_copy(repository, head, platform.witnesses).seen()
     except GoldenPathError:
         return {}
+
+
+def verified_branch(home: Home) -> Repository:
+    """Return the branch `verified` of the gitops repository, in the copy that has `main`."""
+    from goldenpath.promote.manifests.cluster import VERIFIED
+
+    return Repository(gitops(home).url, home.gitops_cache, branch=VERIFIED)
 
 
 def anchors_repository(home: Home) -> Repository:

@@ -158,6 +158,23 @@ def test_a_revoked_key_opens_no_cluster() -> None:
         assert [each["name"] for each in policy["spec"]["attestors"]] == ["key_release"]
 
 
+@pytest.mark.parametrize(("keys", "branch"), [(0, "main"), (1, "verified")])
+def test_argo_cd_watches_what_a_follower_judged_once_one_is_listed(keys: int, branch: str) -> None:
+    follower = TrustedKey("follower", new_signer().public_key())
+    governed = dataclasses.replace(platform(), admission_keys=(follower,)[:keys])
+
+    files = render_cluster(governed)
+
+    followed = [
+        line.split(":")[1].strip()
+        for path in ("argocd/applicationset.yaml", "argocd/platform.yaml")
+        for line in files[path].decode().splitlines()
+        if line.strip().lower().startswith(("revision:", "targetrevision:"))
+    ]
+    assert followed == [branch] * 3
+    assert b"FOLLOWED_BRANCH" not in b"".join(files.values())
+
+
 def test_kyverno_asks_for_the_admission_of_each_stage_by_its_own_key() -> None:
     follower = TrustedKey("follower", new_signer().public_key())
     governed = dataclasses.replace(platform(), admission_keys=(follower,))

@@ -1,13 +1,13 @@
 """The follower of a cluster: judges what git declares, and signs what it admits."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from goldenpath.compose.gitops_access import gitops, seen
-from goldenpath.compose.inventory_watch import desired
+from goldenpath.compose.gitops_access import git_source, gitops, seen, verified_branch
 from goldenpath.compose.process_context import now
 from goldenpath.compose.signing import signer
 from goldenpath.compose.stores import store_of
@@ -18,17 +18,26 @@ from goldenpath.deploy.reconcile.admission_statement import (
     admission_due,
     standing_admission,
 )
+from goldenpath.deploy.reconcile.verified_branch import (
+    BranchKeeper,
+    Objection,
+    VerifiedBranch,
+    branch_head,
+)
 from goldenpath.digest import Digest
-from goldenpath.errors import GoldenPathError
+from goldenpath.errors import GoldenPathError, NotFound
 from goldenpath.home import Home
 from goldenpath.oci.store import Store
 from goldenpath.promote.acts.rotation import require_admission_key
-from goldenpath.promote.manifests.deployment_files import Survey
-from goldenpath.promote.manifests.desired import Deployment
-from goldenpath.promote.repository.chain_of_trust import Trusted
+from goldenpath.promote.manifests.desired import Deployment, Restrictions
+from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
+from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.attach import attach
 from goldenpath.release.attest.signatures.signer import Signer
+
+_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +54,123 @@ class DeclaredRelease:
     """Why it is refused, or why that could not be found out."""
 
 
-def admit_declared(
-    home: Home, key: Path | None, valid: timedelta = VALID
-) -> tuple[str, tuple[DeclaredRelease, ...]]:
-    """Judge each release that git declares, sign what is due, and return the commit and all of it.
+@dataclass(frozen=True, slots=True)
+class ClusterPass:
+    """What one pass of the follower of a cluster found and did."""
 
-    The releases of one deployment never stop those of another. Raises `InvalidInput` if the key is
-    no admission key.
+    commit: str
+    """The newest commit that is trusted here."""
+    releases: tuple[DeclaredRelease, ...]
+    branch: VerifiedBranch
+
+
+def admit_declared(home: Home, key: Path | None, valid: timedelta = VALID) -> ClusterPass:
+    """Judge each release that git declares, sign what is due, and move `verified` forward.
+
+    What is admitted is signed first, so that engines find it when Argo CD applies a commit. The
+    releases of one deployment never stop the admission of those of another. Raises `InvalidInput`
+    if the key is no admission key.
     """
-    trusted, survey = desired(home)
-    signing, moment = signer(home, key), now()
-    require_admission_key(trusted.platform, signing.public_key(), moment)
-    follower = _Follower(home, trusted, survey, signing=signing, moment=moment, valid=valid)
-    return trusted.commit, tuple(follower.rows())
+    signing = signer(home, key)
+    for _ in range(_TRIES):
+        with suppress(MovedOn):  # another follower was faster: git is read again
+            return _pass(home, signing, valid)
+    return _pass(home, signing, valid)
+
+
+def _pass(home: Home, signing: Signer, valid: timedelta) -> ClusterPass:
+    branch, began = verified_branch(home), _Began("")
+    try:
+        # Before `main` is read: then `main` has it, unless somebody else moved the branch.
+        began = _Began(branch_head(branch))
+    except GoldenPathError as error:
+        began = _Began("", error)
+    trusted, fault = git_source(home).followed()
+    require_admission_key(trusted.platform, signing.public_key(), now())
+    follower = _Follower(home, trusted, signing=signing, valid=valid)
+    for commit in dict.fromkeys((trusted.commit, follower.known(began.head))):
+        follower.judge_declared(commit)
+    if began.fault is not None:
+        moved = VerifiedBranch("", trusted.commit, "unknown", began.fault.message)
+    else:
+        moved = _moved(follower.keeper(branch), began, trusted, fault)
+    return ClusterPass(trusted.commit, tuple(follower.rows.values()), moved)
+
+
+def _moved(
+    keeper: BranchKeeper, began: "_Began", trusted: Trusted, fault: GoldenPathError | None
+) -> VerifiedBranch:
+    try:
+        return keeper.move(began.head, trusted, fault)
+    except MovedOn:
+        raise
+    except GoldenPathError as error:
+        return VerifiedBranch(began.head, trusted.commit, "unknown", error.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Began:
+    """Where the branch was, or why that is not known."""
+
+    head: str
+    fault: GoldenPathError | None = None
 
 
 class _Follower:
-    def __init__(
-        self,
-        home: Home,
-        trusted: Trusted,
-        survey: Survey,
-        *,
-        signing: Signer,
-        moment: datetime,
-        valid: timedelta,
-    ) -> None:
+    """Judges releases by the newest trusted platform, each once, and signs what it admits."""
+
+    def __init__(self, home: Home, trusted: Trusted, *, signing: Signer, valid: timedelta) -> None:
         self._trusted = trusted
-        self._survey = survey
+        self._repository = gitops(home)
+        self._surveyor = Surveyor(self._repository, home.run / "survey")
+        self._standing: Mapping[str, Restrictions] = {}
         self._signing = signing
-        self._now = moment
+        self._now = now()
         self._valid = valid
         self._store: Store = store_of(home, trusted.platform)
-        self._history = StageHistory(gitops(home), seen(home))
+        self._history = StageHistory(self._repository, seen(home))
+        self.rows: dict[tuple[str, str], DeclaredRelease] = {}
 
-    def rows(self) -> Iterator[DeclaredRelease]:
-        for deployment in self._survey.deployments:
+    def keeper(self, branch: Repository) -> BranchKeeper:
+        """Return what moves the branch by the verdicts of this follower."""
+        return BranchKeeper(self._repository, branch, self._surveyor, self.objection)
+
+    def known(self, commit: str) -> str:
+        """Return a commit that the trusted history has; the newest in the place of another one."""
+        try:
+            is_known = bool(commit) and self._repository.contains(commit, self._trusted.commit)
+        except NotFound:
+            is_known = False
+        return commit if is_known else self._trusted.commit
+
+    def judge_declared(self, commit: str) -> None:
+        """Judge every release that a trusted commit declares."""
+        platform = platform_at(self._repository, commit)
+        survey = self._surveyor.survey(Trusted(commit, platform))
+        if commit == self._trusted.commit:
+            self._standing = survey.standing
+        for deployment in survey.deployments:
             for slot in deployment.releases:
-                yield self._row(deployment, slot.digest)
-        for name, problem in sorted(self._survey.problems.items()):
+                self._row(deployment, slot.digest)
+        for name, problem in sorted(survey.problems.items()):
             stage, _, model = name.partition("/")
-            yield DeclaredRelease(stage, model, "", "unknown", None, problem)
+            row = DeclaredRelease(stage, model, "", "unknown", None, problem)
+            self.rows.setdefault((name, ""), row)
+
+    def objection(self, deployment: Deployment, digest: Digest) -> Objection | None:
+        """Return why a release may not rise in a deployment; None if its admission is signed."""
+        row = self._row(deployment, digest)
+        if row.state in ("signed", "standing"):
+            return None
+        return Objection(row.reason, is_known=row.state == "refused")
 
     def _row(self, deployment: Deployment, digest: Digest) -> DeclaredRelease:
+        place = (deployment.name, str(digest))
+        if place not in self.rows:
+            self.rows[place] = self._judged(deployment, digest)
+        return self.rows[place]
+
+    def _judged(self, deployment: Deployment, digest: Digest) -> DeclaredRelease:
         place = (deployment.stage, deployment.model, str(digest))
         try:
             case = self._case(deployment, digest)
@@ -105,7 +188,7 @@ class _Follower:
 
     def _case(self, deployment: Deployment, digest: Digest) -> AdmissionCase:
         keys = self._trusted.platform.admission_keys
-        standing = self._survey.standing.get(deployment.name)
+        standing = self._standing.get(deployment.name)
         return AdmissionCase(
             deployment.stage,
             deployment.model,

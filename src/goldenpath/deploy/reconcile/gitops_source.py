@@ -116,11 +116,16 @@ class GitSource:
 
     def seen(self) -> tuple[Trusted, str]:
         """Return `newest` and why it is not the head of git; the reason is empty if it is."""
+        trusted, fault = self.followed()
+        return trusted, "" if fault is None else fault.message
+
+    def followed(self) -> tuple[Trusted, GoldenPathError | None]:
+        """Return `newest` and the error that keeps it from being the head of git; None if it is."""
         try:
-            return self.follow(), ""
+            return self.follow(), None
         except (VerificationError, Unavailable) as error:
             try:
-                return self.last(), error.message
+                return self.last(), error
             except NotFound:
                 raise error from None  # it says why nothing was ever trusted here
 

@@ -13,6 +13,8 @@ from goldenpath.promote.platform.platform import Platform
 from goldenpath.release.attest.policy import TrustedKey
 from goldenpath.release.attest.signatures.p256 import to_pem
 
+VERIFIED = "verified"
+"""The branch that clusters follow once a follower judges for them."""
 _HEAD = b"# Generated from platform.toml by goldenpath; change that file and not this one.\n"
 _LIMITS = b"""\
 # The other choice beside kyverno.yaml, and it says less. With a key, policy-controller 0.15 reads
@@ -23,6 +25,11 @@ _LIMITS = b"""\
 """
 
 
+def followed_branch(platform: Platform) -> str:
+    """Return the branch that Argo CD watches: what a follower judged, once one is listed."""
+    return VERIFIED if platform.admission_keys else "main"
+
+
 def render_cluster(platform: Platform) -> Mapping[str, bytes]:
     """Return the files by path."""
     keys = tuple(key for key in platform.build_keys if key.revoked_at is None)
@@ -30,7 +37,10 @@ def render_cluster(platform: Platform) -> Mapping[str, bytes]:
     engine = b"---\n".join(render_yaml(each) for each in kyverno_policies(platform))
     return {
         **{
-            path: _HEAD + content for path, content in packaged_files("generated", platform).items()
+            path: _HEAD + content
+            for path, content in packaged_files(
+                "generated", platform, branch=followed_branch(platform)
+            ).items()
         },
         "policies/kyverno.yaml": _HEAD + engine,
         "policies/policy-controller.yaml": _HEAD

@@ -372,6 +372,26 @@ class Repository:
                 ) from error
             raise self._address.unreachable(error) from error
 
+    def forward(self, commit: str) -> None:
+        """Move the branch at the remote forward to a commit of our copy; nothing is ever forced.
+
+        Raises `MovedOn` if the branch is at a commit that this one does not follow, `Protected` if
+        the remote refuses it.
+        """
+        try:
+            self._git.run("push", "--porcelain", self.url, f"{commit}:{self._reference}")
+        except GitFailed as error:
+            if any(word in error.words for word in _MOVED):
+                raise MovedOn(
+                    f"{self._branch} of {self._address} cannot go forward to {commit[:12]}: it is "
+                    "at a commit that is not before that one"
+                ) from error
+            if error.is_refusal:
+                raise Protected(
+                    f"{self._address} refused to move {self._branch}: {self._address.reason(error)}"
+                ) from error
+            raise self._address.unreachable(error) from error
+
     def _local(self) -> str | None:
         self._git.initialise()
         head = self._ask("for-each-ref", "--format=%(objectname)", self._reference).decode().strip()

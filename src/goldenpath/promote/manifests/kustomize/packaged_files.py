@@ -18,16 +18,20 @@ _STAGE = "EACH_STAGE"
 """A line or a path with this word stands once for each stage."""
 
 
-def packaged_files(part: Part, platform: Platform, *, trust: str = "") -> dict[str, bytes]:
+def packaged_files(
+    part: Part, platform: Platform, *, trust: str = "", branch: str = "main"
+) -> dict[str, bytes]:
     """Return the files of a part by their path in the gitops repository.
 
     `generated` follows from `platform.toml`, `owned` belongs to the owner of the platform. `trust`
-    is the first commit of the gitops repository, by which machines trust it.
+    is the first commit of the gitops repository, by which machines trust it. `branch` is the one
+    that Argo CD watches.
     """
     words = {
         "REGISTRY_FOLDER": json.dumps(f"{platform.registry_prefix}/"),
         "GITOPS_URL": json.dumps(platform.url),
         "GITOPS_TRUST": json.dumps(trust),
+        "FOLLOWED_BRANCH": branch,
         "CLUSTER_PROFILE": platform.cluster.profile,
     }
     stages = [stage.name for stage in platform.stages]
