@@ -20,8 +20,9 @@ from goldenpath.errors import NotFound, Unavailable
 from goldenpath.promote.manifests.cluster import VERIFIED
 from goldenpath.promote.manifests.deployment_files import Survey, render_deployment
 from goldenpath.promote.manifests.desired import Deployment, Slot, slot_name
+from goldenpath.promote.repository.address import MovedOn, Protected
 from goldenpath.promote.repository.chain_of_trust import Pin, write_pin
-from goldenpath.promote.repository.worktree import MovedOn, Protected, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.example import ONE, TWO

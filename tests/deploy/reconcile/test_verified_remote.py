@@ -12,8 +12,9 @@ import pytest
 
 from goldenpath.errors import GoldenPathError
 from goldenpath.promote.manifests.cluster import VERIFIED
+from goldenpath.promote.repository.address import MovedOn, Protected
 from goldenpath.promote.repository.git import Git, GitFailed
-from goldenpath.promote.repository.worktree import MovedOn, Protected, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.promote.repository.test_chain_walk import Place
 from tests.promote.repository.test_git_remote import BACKEND, served

@@ -15,8 +15,9 @@ from threading import Thread
 import pytest
 
 from goldenpath.errors import Unavailable
+from goldenpath.promote.repository.address import MovedOn
 from goldenpath.promote.repository.git import Git
-from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from tests.serve.tokens import Authority
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
-from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.repository.address import MovedOn
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from goldenpath.promote.acts.intents import Unchanged
+from goldenpath.promote.repository.address import MovedOn
 from goldenpath.promote.repository.chain_of_trust import Trusted
-from goldenpath.promote.repository.worktree import MovedOn
 from goldenpath.promote.workspace.workspace import ATTEMPTS, Outcome, enact
 from tests.promote.road import Road
 

@@ -32,8 +32,9 @@ from goldenpath.home import Home
 from goldenpath.merkle_tree import GrowingTree
 from goldenpath.observe.log.log_reader import log_public_key
 from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.address import MovedOn
 from goldenpath.promote.repository.first_seen import FirstSeen
-from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.p256 import to_pem
 from goldenpath.release.attest.signatures.ssh_public_key import is_same_key

@@ -30,8 +30,9 @@ from goldenpath.home import Home
 from goldenpath.oci.store import Store
 from goldenpath.promote.acts.rotation import require_admission_key
 from goldenpath.promote.manifests.desired import Deployment, Restrictions
+from goldenpath.promote.repository.address import MovedOn
 from goldenpath.promote.repository.chain_of_trust import Trusted, platform_at
-from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.desired_state import Surveyor
 from goldenpath.promote.workspace.stage_history import StageHistory
 from goldenpath.release.attest.attach import attach

@@ -2,10 +2,21 @@
 
 import re
 
-from goldenpath.errors import InvalidInput, NotFound, Unavailable
+from goldenpath.errors import GoldenPathError, InvalidInput, NotFound, Unavailable
 from goldenpath.promote.repository.git import GitFailed, last_line
 
+_MOVED = (
+    "stale info", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
+)  # fmt: skip
 _LOGIN = re.compile(r"https?://([^/@]*@)")
+
+
+class MovedOn(Unavailable):
+    """The branch has moved since it was read: fetch, decide again, commit again."""
+
+
+class Protected(InvalidInput):
+    """The remote accepts no push to the branch."""
 
 
 class Address:
@@ -40,3 +51,39 @@ class Address:
             f"the gitops repository {self} cannot be used: {self.reason(error)}",
             hint="check its address, the network, your access and its disk, then run this again",
         )
+
+    def not_pushed(self, error: GitFailed, branch: str, parent: str | None) -> GoldenPathError:
+        """Return the error for a commit on `parent` that was not pushed."""
+        if error.held_lock:
+            # Most locks are held for a moment: it is tried again like a move of `main`.
+            lock = error.held_lock
+            return MovedOn(
+                f"{self} is locked: a git program there holds {lock}, or was killed with it",
+                hint=f"if no git program works there, remove its {lock}, then run this again",
+            )
+        if _has_moved(error):
+            return MovedOn(
+                f"{branch} of {self} moved on meanwhile: it is no longer {parent}",
+                hint="run the command again, it decides on the new state",
+            )
+        if error.is_refusal:
+            return Protected(
+                f"{self} refused the commit: {self.reason(error)}",
+                hint="the branch may be protected; push a branch and open a pull request",
+            )
+        return self.unreachable(error)
+
+    def not_forwarded(self, error: GitFailed, branch: str, commit: str) -> GoldenPathError:
+        """Return the error for a branch that did not go forward to a commit."""
+        if error.held_lock or _has_moved(error):
+            return MovedOn(
+                f"{branch} of {self} cannot go forward to {commit[:12]}: it is at a commit that is "
+                "not before that one, or another program holds it"
+            )
+        if error.is_refusal:
+            return Protected(f"{self} refused to move {branch}: {self.reason(error)}")
+        return self.unreachable(error)
+
+
+def _has_moved(error: GitFailed) -> bool:
+    return any(word in error.words for word in _MOVED)

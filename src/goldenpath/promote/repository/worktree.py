@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from goldenpath.errors import InvalidInput, NotFound, Unavailable, VerificationError
+from goldenpath.errors import InvalidInput, NotFound, VerificationError
 from goldenpath.files import locked
 from goldenpath.promote.repository.address import Address
 from goldenpath.promote.repository.commit import (
@@ -45,17 +45,6 @@ BRANCH = "refs/heads/main"
 
 _BATCH = 500
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_MOVED = (
-    "stale info", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
-)  # fmt: skip
-
-
-class MovedOn(Unavailable):
-    """The branch has moved since it was read: fetch, decide again, commit again."""
-
-
-class Protected(InvalidInput):
-    """The remote accepts no push to `main`."""
 
 
 class Repository:
@@ -345,20 +334,7 @@ class Repository:
                 target = f"{commit}:{self._reference}"
                 self._git.run("push", "--porcelain", lease, self.url, target)
             except GitFailed as error:
-                if error.held_lock:
-                    raise self._held(error.held_lock) from error
-                if any(word in error.words for word in _MOVED):
-                    raise MovedOn(
-                        f"{self._branch} of {self._address} moved on meanwhile: it is no longer "
-                        f"{parent}",
-                        hint="run the command again, it decides on the new state",
-                    ) from error
-                if error.is_refusal:
-                    raise Protected(
-                        f"{self._address} refused the commit: {self._address.reason(error)}",
-                        hint="the branch may be protected; push a branch and open a pull request",
-                    ) from error
-                raise self._address.unreachable(error) from error
+                raise self._address.not_pushed(error, self._branch, parent) from error
             # Our own copy moves last, so that it never has a commit that the remote refused.
             self._ask("update-ref", self._reference, commit)
 
@@ -381,16 +357,7 @@ class Repository:
         try:
             self._git.run("push", "--porcelain", self.url, f"{commit}:{self._reference}")
         except GitFailed as error:
-            if any(word in error.words for word in _MOVED):
-                raise MovedOn(
-                    f"{self._branch} of {self._address} cannot go forward to {commit[:12]}: it is "
-                    "at a commit that is not before that one"
-                ) from error
-            if error.is_refusal:
-                raise Protected(
-                    f"{self._address} refused to move {self._branch}: {self._address.reason(error)}"
-                ) from error
-            raise self._address.unreachable(error) from error
+            raise self._address.not_forwarded(error, self._branch, commit) from error
 
     def _local(self) -> str | None:
         self._git.initialise()
@@ -431,10 +398,3 @@ class Repository:
             yield
         except GitFailed as error:
             raise unusable_copy(error, self.cache) from error
-
-    def _held(self, lock: str) -> MovedOn:
-        # Most locks are held for a moment: it is tried again like a move of `main`.
-        return MovedOn(
-            f"{self._address} is locked: a git program there holds {lock}, or was killed with it",
-            hint=f"if no git program works there, remove its {lock}, then run this again",
-        )

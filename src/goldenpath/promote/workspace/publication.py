@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from goldenpath.promote.forge.pull_request import NOT_ASKED, Forge, MergeAnswer, ask
+from goldenpath.promote.repository.address import Protected
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.worktree import Protected, Repository
+from goldenpath.promote.repository.worktree import Repository
 
 
 @dataclass(frozen=True, slots=True)

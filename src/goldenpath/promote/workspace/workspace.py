@@ -27,12 +27,13 @@ from goldenpath.promote.gates.gate import Decision
 from goldenpath.promote.gates.monitoring.monitor_view import MonitorReader
 from goldenpath.promote.gates.test_sets.data_looks import LookReader
 from goldenpath.promote.manifests.desired import Deployment
+from goldenpath.promote.repository.address import MovedOn
 from goldenpath.promote.repository.chain_of_trust import Trusted, follow
 from goldenpath.promote.repository.commit import Commit, parse_commit, parse_trailers
 from goldenpath.promote.repository.countersign import sign_change
 from goldenpath.promote.repository.first_seen import FirstSeen, Sighting
 from goldenpath.promote.repository.identity import Identity
-from goldenpath.promote.repository.worktree import MovedOn, Repository
+from goldenpath.promote.repository.worktree import Repository
 from goldenpath.promote.workspace.clock_check import OtherClock, nobody_else, refuse_wrong_clock
 from goldenpath.promote.workspace.publication import Draft, propose_draft, publish_draft
 from goldenpath.release.attest.attach import attach_ssh
