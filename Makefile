@@ -21,7 +21,7 @@ $(VENV)/ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	touch $@
 
 demo: setup
-	$(BIN)/goldenpath demo
+	$(BIN)/goldenpath demo $(DEMO)
 
 test: check
 

@@ -116,6 +116,9 @@ SHARING_VARIABLE = "GOLDENPATH_RELEASES_PER_PROCESS"
 """Small graphs that may share one server process under `goldenpath up`; else 1: none do."""
 MOST_PER_PROCESS = 500
 
+CONSOLE_ADDRESS = "127.0.0.1:8700"
+"""Where the console is unless somebody chose another address."""
+
 DEBUG_VARIABLE = "GOLDENPATH_DEBUG"
 """If set, a bug in goldenpath shows its traceback instead of one sentence."""
 

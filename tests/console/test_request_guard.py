@@ -1,16 +1,31 @@
 """What stands before every page, by calling the guard as a server does."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
+from hashlib import sha256
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Scope
 
-from goldenpath.console.request_guard import POLICY, Guard
+from goldenpath.console.request_guard import POLICY, Admission, Guard
+from goldenpath.http.access import Access, AccessFile, StaticToken
+
+OPEN = Admission()
+TOKEN = "a token of an auditor"
+RULES = AccessFile(
+    1,
+    [
+        StaticToken("auditor", sha256(TOKEN.encode()).hexdigest(), frozenset({"audit"})),
+        StaticToken("caller", sha256(b"infer").hexdigest(), frozenset({"infer", "read"})),
+    ],
+)
 
 
-def ask(method: str = "GET", **headers: str) -> tuple[int, Mapping[str, str]]:
+def ask(
+    method: str = "GET", admission: Admission = OPEN, **headers: str
+) -> tuple[int, Mapping[str, str]]:
     """The status and the headers of one request."""
     named = {"host": "127.0.0.1:8700", **headers}
     scope: Scope = {
@@ -25,7 +40,7 @@ def ask(method: str = "GET", **headers: str) -> tuple[int, Mapping[str, str]]:
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    asyncio.run(Guard(PlainTextResponse("a page"))(scope, receive, send))
+    asyncio.run(Guard(PlainTextResponse("a page"), admission)(scope, receive, send))
     found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], found
 
@@ -75,3 +90,38 @@ def test_every_answer_has_the_policy(host: str) -> None:
     assert "unsafe" not in POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
+
+
+def basic(password: str, user: str = "me") -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (f"Bearer {TOKEN}", 200),
+        (basic(TOKEN), 200),
+        (basic(TOKEN, user=""), 200),
+        ("", 401),
+        (f"Bearer {TOKEN}x", 401),
+        (basic(""), 401),
+        (basic(f"{TOKEN}:"), 401),
+        ("Basic no base64", 401),
+        (TOKEN, 401),
+        (f"Digest {TOKEN}", 401),
+        ("Bearer infer", 403),
+        (basic("infer"), 403),
+    ],
+)
+def test_a_token_with_the_scope_audit_opens_the_pages(authorization: str, status: int) -> None:
+    found, headers = ask(admission=Admission(access=Access(RULES, {})), authorization=authorization)
+
+    assert found == status
+    assert ("www-authenticate" in headers) == (status == 401)
+
+
+def test_beyond_loopback_only_the_named_hosts_are_answered() -> None:
+    admission = Admission(frozenset({"console.bank.example"}))
+
+    assert ask(admission=admission, host="Console.bank.example:8700")[0] == 200
+    assert ask(admission=admission, host="localhost")[0] == 421

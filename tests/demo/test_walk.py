@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from goldenpath.demo.walk import ClaimFailed, Walk, environment
-from goldenpath.demo.whole import MARK, SUMMARY, DemoSummary, summary_page, walk_the_road
+from goldenpath.demo.walk import TRANSCRIPT, ClaimFailed, Walk, environment
+from goldenpath.demo.whole import (
+    MARK,
+    SUMMARY,
+    DemoSummary,
+    console_launch,
+    summary_page,
+    walk_the_road,
+)
 from goldenpath.errors import InvalidInput
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -29,7 +36,26 @@ def test_a_command_is_shown_before_what_it_prints(walk: Walk, lines: list[str]) 
     printed = walk.run("sh -c 'echo one; echo two >&2'")
 
     assert printed == "one\n"
-    assert lines == ["  $ sh -c 'echo one; echo two >&2'", "    two", "    one"]
+    assert lines == ["  $ sh -c 'echo one; echo two >&2'", "    one"]
+
+
+def test_a_refusal_shows_its_reasons(walk: Walk, lines: list[str]) -> None:
+    walk.run("sh -c 'echo reason >&2; exit 7'", expect=7)
+
+    assert lines[1:] == ["    reason"]
+
+
+@pytest.mark.parametrize(("printed", "shown"), [(6, 6), (7, 7), (8, 6), (40, 6)])
+def test_a_long_answer_is_cut_and_the_transcript_has_all_of_it(
+    walk: Walk, tmp_path: Path, lines: list[str], printed: int, shown: int
+) -> None:
+    walk.run(f"sh -c 'seq {printed}; echo noise >&2'")
+
+    answer = [str(number) for number in range(1, printed + 1)]
+    assert [line.strip() for line in lines[1:]][:shown] == answer[:shown]
+    if printed > shown:
+        assert lines[-1] == f"    … {printed - shown} more lines in {TRANSCRIPT}"
+    assert (tmp_path / TRANSCRIPT).read_text().splitlines()[1:] == ["noise", *answer]
 
 
 def test_a_command_runs_in_its_folder_with_the_settings_before_it(
@@ -145,4 +171,12 @@ def test_the_last_page_has_the_claims_and_the_time_of_each_step(walk: Walk, tmp_
 
     assert "  1  a step    2.5 s" in page
     assert "  ✓ water is wet" in page
-    assert page.endswith(str(tmp_path / SUMMARY))
+    assert page.splitlines()[-3:] == [
+        str(tmp_path / SUMMARY), "",
+        f"See it in a browser: cd {tmp_path} && goldenpath console",
+    ]  # fmt: skip
+    command, environment = console_launch(tmp_path, {"PATH": "/bin", "GOLDENPATH_GITOPS": "x"})
+    assert command[1:] == ["console", "--listen", "127.0.0.1:0"]
+    assert Path(command[0]).name == "goldenpath"
+    assert environment["GOLDENPATH_HOME"] == str(tmp_path / ".goldenpath")
+    assert "GOLDENPATH_GITOPS" not in environment

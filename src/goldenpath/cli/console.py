@@ -1,4 +1,4 @@
-"""`goldenpath console`: show everything in a browser, on loopback and for reading alone."""
+"""`goldenpath console`: show everything in a browser, for reading alone."""
 
 from functools import partial
 
@@ -14,21 +14,29 @@ from goldenpath.cli.parameters import ADDRESS
 @click.option(
     "--listen",
     type=ADDRESS,
-    default="127.0.0.1:8700",
-    show_default=True,
-    help="Address of the pages, on this machine alone; port 0 takes a free one.",
+    help="Address of the pages; port 0 takes a free one. Default: 127.0.0.1:8700.",
 )
+@click.option(
+    "--name", "names", multiple=True, metavar="HOST", help="A name by which browsers reach it."
+)
+@click.option("--inherited", type=int, hidden=True)
 @output_option
-def verb(listen: str, output: Format) -> None:
+def verb(listen: str | None, names: tuple[str, ...], inherited: int | None, output: Format) -> None:
     """Show models, rollouts, health, time and evidence in a browser until Ctrl-C.
 
     Every page shows the command that gives the same answer. The pages change nothing. They show
-    the home of this machine, with what GOLDENPATH_GITOPS and a registry add to it.
+    the home of this machine, with what GOLDENPATH_GITOPS and a registry add to it. Beyond loopback
+    it takes the certificate and the tokens of the other listeners.
     """
     from goldenpath.console.console_app import ConsoleSources
     from goldenpath.console.console_server import serve_console
 
     home = compose.home()
+    if listen is None and inherited is None and (served := compose.console_of_up(home)):
+        show({"address": served}, served, output)
+        note("goldenpath up serves it")
+        return
+    listening = compose.console_listening(listen, names, inherited, note)
     sources = ConsoleSources(
         ask=answer,
         changes=partial(compose.machine_changes, home),
@@ -39,4 +47,4 @@ def verb(listen: str, output: Format) -> None:
         show({"address": address}, address, output)
         note("Ctrl-C ends it")
 
-    serve_console(sources, listen, ready)
+    serve_console(sources, listening, ready)

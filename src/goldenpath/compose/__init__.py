@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.advisory_job import vex_desk as vex_desk
     from goldenpath.compose.audits.batch_sources import batch_counts as batch_counts
     from goldenpath.compose.audits.change_command import check_change as check_change
-    from goldenpath.compose.audits.console_changes import machine_changes as machine_changes
-    from goldenpath.compose.audits.console_changes import stages_of as stages_of
     from goldenpath.compose.audits.health_sources import health as health
     from goldenpath.compose.audits.health_sources import performance as performance
     from goldenpath.compose.audits.health_sources import slice_shares as slice_shares
@@ -52,6 +50,10 @@ if TYPE_CHECKING:
     from goldenpath.compose.clusters.cluster_examination import examined as examined
     from goldenpath.compose.clusters.declared_scoring import declare_score_job as declare_score_job
     from goldenpath.compose.clusters.policy_trial import tried_policies as tried_policies
+    from goldenpath.compose.consoles.console_changes import machine_changes as machine_changes
+    from goldenpath.compose.consoles.console_changes import stages_of as stages_of
+    from goldenpath.compose.consoles.console_listener import console_of_up as console_of_up
+    from goldenpath.compose.consoles.console_listening import console_listening as console_listening
     from goldenpath.compose.containers.copied_logs import anchor_copied_log as anchor_copied_log
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
@@ -126,7 +128,9 @@ _PARTS = {
     "audits.advisory_job": ("scan_live", "sign_vex", "vex_claim", "vex_desk"),
     "audits.batch_sources": ("batch_counts",),
     "audits.change_command": ("check_change",),
-    "audits.console_changes": ("machine_changes", "stages_of"),
+    "consoles.console_changes": ("machine_changes", "stages_of"),
+    "consoles.console_listener": ("console_of_up",),
+    "consoles.console_listening": ("console_listening",),
     "audits.health_sources": ("health", "performance", "slice_shares"),
     "audits.incident_sources": ("incident_desk", "incidents", "override_desk", "overrides"),
     "audits.live_moments": ("live_moments", "terms_reader"),

@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from goldenpath.audit.alarms.alarm_settings import AlarmLaunch, AlarmSettings, alarm_settings
 from goldenpath.audit.alarms.channel_secrets import secrets_folder
@@ -13,6 +15,7 @@ from goldenpath.audit.events.observed import event_of, moved_event
 from goldenpath.canary.analysis import CanaryVerdict
 from goldenpath.canary.steering import Moves, Steering, judged, plans
 from goldenpath.compose.audits.advisory_job import AdvisoryWatch
+from goldenpath.compose.consoles.console_listener import ConsoleListener
 from goldenpath.compose.gitops_access import forge, git_source, gitops, monitors_of, seen
 from goldenpath.compose.inventory_watch import InventoryWatch
 from goldenpath.compose.listeners import inner_socket, listener_settings
@@ -59,6 +62,8 @@ class Listening:
     """None: nowhere."""
     grpc: str | None = None
     """None: nowhere."""
+    console: str | None = None
+    """None: nowhere."""
 
 
 def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], None]) -> Status:
@@ -70,6 +75,7 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
     source, log = git_source(home), event_log(home)
     platform = source.newest().platform  # before anything is created in a folder that is no home
     listeners = listener_settings(os.environ)
+    console = _console(home, listening, say)
     # A verb signals whoever holds the lock; before the loop handles it, it would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with tenure(home.run, takes_over=not once) as place:
@@ -107,20 +113,22 @@ def serve(home: Home, listening: Listening, *, once: bool, say: Callable[[str], 
             trust=EntryTrust(history, settings.store, now),
             tenure=place,
         )
-        machine.attend(
-            _observer(
-                home,
-                settings,
-                listening.metrics or "",
-                lambda: _keeping(machine.platform, holds.in_force),
-            )
-        )
+        keeping = partial(_keeping_of, machine, holds)
+        machine.attend(_observer(home, settings, listening.metrics or "", keeping))
         machine.attend(_alarms(home, settings, lambda: machine.platform))
         if listening.grpc:
             is_beside = not place.standing.is_held
             grpc_listener = _grpc_listener(settings, listening.grpc, is_shared=is_beside)
             machine.attend(grpc_listener, is_listener=True)
-        return machine.serve(once=once)
+        with console:
+            return machine.serve(once=once)
+
+
+def _console(
+    home: Home, listening: Listening, say: Callable[[str], None]
+) -> AbstractContextManager[object]:
+    address = listening.console
+    return ConsoleListener(home, address, say) if address is not None else nullcontext()
 
 
 def _observer(
@@ -174,6 +182,10 @@ def _alarms(
     return Sidecar("alarms", command, settings.environment, log, launch=needed, news=channels)
 
 
+def _keeping_of(machine: Machine, holds: HoldWatch) -> Keeping | None:
+    return _keeping(machine.platform, holds.in_force)
+
+
 def _keeping(platform: Platform | None, holds: tuple[str, ...] | None) -> Keeping | None:
     """Return how long each stage keeps its log; None while that or the holds are not known."""
     if platform is None or holds is None:
@@ -213,8 +225,10 @@ def detach(home: Home, listening: Listening, *, replaces: bool) -> Status:
         "--listen": listening.gateway,
         "--metrics": listening.metrics,
         "--grpc": listening.grpc,
+        "--console": listening.console,
     }
     options = [text for name, value in flags.items() if value for text in (name, value)]
+    options += [] if listening.console else ["--no-console"]
     command = [sys.executable, "-c", "from goldenpath.cli.main import main; main()", "up"]
     return start_detached(home.run, [*command, *options], os.environ, replaces=replaces)
 

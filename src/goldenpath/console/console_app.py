@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from goldenpath.console import pages
 from goldenpath.console.pages import Page
 from goldenpath.console.panels import PANELS, Values, checked
-from goldenpath.console.request_guard import Guard
+from goldenpath.console.request_guard import Admission, Guard
 from goldenpath.console.verb_answer import Ask, VerbAnswer
 from goldenpath.console.views import Views
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
@@ -47,9 +47,9 @@ class ConsoleSources:
     """Returns the stages of the platform, in their order."""
 
 
-def console_app(sources: ConsoleSources) -> Guard:
+def console_app(sources: ConsoleSources, admission: Admission) -> Guard:
     """Return the application."""
-    return Guard(_Console(sources).routes())
+    return Guard(_Console(sources).routes(), admission)
 
 
 class _Console:

@@ -29,7 +29,10 @@ INCIDENT_MONTH = "2005-09"
 
 def refuse(walk: Walk, digest: str) -> None:
     """Show that admission refuses a changed byte and a missing signature."""
-    walk.begin("4  a tampered artifact, and an unsigned one")
+    walk.begin(
+        "4  a tampered artifact, and an unsigned one",
+        "One changed bit and a missing signature are refused before anything runs.",
+    )
     blob = _largest_layer(walk.folder / ".goldenpath" / "registry", Digest(digest))
     good = blob.read_bytes()
     blob.chmod(0o644)
@@ -53,7 +56,10 @@ def refuse(walk: Walk, digest: str) -> None:
 
 def serve(walk: Walk, digest: str) -> None:
     """Start the machine: every stage runs what its folder in git declares."""
-    walk.begin("5  serve what git declares, and send May")
+    walk.begin(
+        "5  serve what git declares, and send May",
+        "Nobody starts a server by hand: the machine runs what the commits say.",
+    )
     walk.run("goldenpath up --detach")
     status = walk.ask("goldenpath status")
     running = {
@@ -82,7 +88,10 @@ def roll_out(walk: Walk, challenger: str) -> None:
 
 def incident(walk: Walk, stable: str) -> str:
     """Send September, in which a previously rare status code is in 12 percent of the rows."""
-    walk.begin("7  September: the data change, the schema does not")
+    walk.begin(
+        "7  September: the data change, the schema does not",
+        "All rows are valid, and yet they are no longer those that it learned from.",
+    )
     sent = send(walk, INCIDENT_MONTH)
     alarms = walk.until("goldenpath events --kind drift.alarm", lambda found: bool(items(found)))
     walk.run(f"goldenpath drift {PROJECT} --stage prod")
@@ -100,7 +109,10 @@ def incident(walk: Walk, stable: str) -> str:
 
 def answer(walk: Walk, prediction: str, challenger: str, noted: str) -> None:
     """Show what was live, where an answer came from, and what is proven."""
-    walk.begin("8  the evidence")
+    walk.begin(
+        "8  the evidence",
+        "Who put it there, why it answered so, what is proven and what is missing.",
+    )
     _show_telemetry(walk)
     walk.run("goldenpath log check")
     walk.run("goldenpath events --check")

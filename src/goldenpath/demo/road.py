@@ -12,7 +12,10 @@ PROJECT = "credit-default"
 
 def start(walk: Walk, today: date) -> None:
     """Set up a platform on this machine, its people, and a project with its statements."""
-    walk.begin("1  a platform, its people, a project")
+    walk.begin(
+        "1  a platform, its people, a project",
+        "Trust begins with one signed commit; each person has a key of their own.",
+    )
     walk.run(
         "goldenpath init --as platform-engineer --key keys/platform-engineer --make-key "
         f"--listen 127.0.0.1:{_free_port()} --demonstration"
@@ -35,7 +38,10 @@ def start(walk: Walk, today: date) -> None:
 
 def build_twice(walk: Walk) -> str:
     """Build the same commit twice: one digest, with all its evidence attached."""
-    walk.begin("2  train, pack and sign, twice")
+    walk.begin(
+        "2  train, pack and sign, twice",
+        "A release is its content: the same commit has to give the same digest.",
+    )
     first = build(walk)
     second = build(walk)
     walk.claim("the same commit gives the same digest", first == second)
@@ -51,7 +57,10 @@ def build(walk: Walk) -> str:
 
 def challenge(walk: Walk, today: date) -> str:
     """Build a second release of the project: other parameters, and the day of first service."""
-    walk.begin("6  a challenger")
+    walk.begin(
+        "6  a challenger",
+        "Another model for the same task takes the same road; no step is shorter.",
+    )
     walk.run("sed -i s/logistic/boosting/ goldenpath.toml", into=PROJECT)
     declared = "first_put_into_service:"
     walk.run(
@@ -63,7 +72,10 @@ def challenge(walk: Walk, today: date) -> str:
 
 def promote(walk: Walk, digest: str) -> None:
     """Promote to dev and test, and to prod only after two people who did not make it approve."""
-    walk.begin("3  promote: dev, test, prod")
+    walk.begin(
+        "3  promote: dev, test, prod",
+        "Evidence opens the gates of dev and test, and two people the gate of prod.",
+    )
     _promote_to_test(walk, digest)
     enter = f"goldenpath promote {short(digest)} --stage prod {acting('platform-engineer')}"
     walk.run(enter, expect=7)

@@ -15,6 +15,10 @@ from goldenpath.processes.tool import run_tool
 
 COMMAND_LIMIT = 600.0
 """Seconds after which a command of the demo counts as hanging."""
+MOST_LINES = 6
+"""Lines of a command's output that are shown."""
+TRANSCRIPT = "transcript.txt"
+"""The file in the folder of the demo with everything that its commands printed."""
 
 
 class ClaimFailed(GoldenPathError):
@@ -46,12 +50,14 @@ class Walk:
     seconds: dict[str, float] = field(default_factory=dict)
     _began: float = 0.0
 
-    def begin(self, title: str) -> None:
-        """Begin a step; its time runs until the next one begins."""
+    def begin(self, title: str, why: str = "") -> None:
+        """Begin a step, with what it is to show; its time runs until the next one begins."""
         self.end()
         self.step = title
         self._began = time.monotonic()
         self.say(f"\n\033[1m{title}\033[0m" if sys.stderr.isatty() else f"\n{title}")
+        if why:
+            self.say(f"   {why}")
 
     def end(self) -> None:
         """End the running step."""
@@ -61,14 +67,19 @@ class Walk:
     def run(self, line: str, *, into: str = "", expect: int = 0) -> str:
         """Show `line`, run it in the folder `into`, and return its standard output.
 
-        Raises `ClaimFailed` if its exit code is not `expect`.
+        The transcript has all that it prints. Shown are the first lines of its answer, and those of
+        its errors where the exit code says no. Raises `ClaimFailed` if that is not `expect`.
         """
-        where = self.folder / into
-        self.say(f"  $ {f'cd {into} && ' if into else ''}{line}")
+        shown = f"  $ {f'cd {into} && ' if into else ''}{line}"
+        self.say(shown)
         words, environment = self._parsed(line)
-        result = run_tool(words, folder=where, environment=environment, seconds=COMMAND_LIMIT)
-        for printed in (result.errors + result.output).decode().rstrip().splitlines():
-            self.say(f"    {printed}")
+        result = run_tool(
+            words, folder=self.folder / into, environment=environment, seconds=COMMAND_LIMIT
+        )
+        errors, answer = (part.decode().rstrip() for part in (result.errors, result.output))
+        with (self.folder / TRANSCRIPT).open("a", encoding="utf-8") as transcript:
+            transcript.writelines(f"{text}\n" for text in (shown, errors, answer) if text)
+        self._show("\n".join((errors, answer)).strip() if result.exit_code else answer)
         if result.exit_code != expect:
             raise ClaimFailed(
                 f"{line.split(' --')[0]!r} ended with exit code {result.exit_code}, "
@@ -76,6 +87,15 @@ class Walk:
                 hint=f"inspect the folder {self.folder}",
             )
         return result.output.decode()
+
+    def _show(self, printed: str) -> None:
+        lines = printed.splitlines()
+        # A last line alone takes no more room than the words about it.
+        most = MOST_LINES if len(lines) > MOST_LINES + 1 else len(lines)
+        for line in lines[:most]:
+            self.say(f"    {line}")
+        if len(lines) > most:
+            self.say(f"    … {len(lines) - most} more lines in {TRANSCRIPT}")
 
     def ask(self, line: str, *, into: str = "") -> JsonValue:
         """Run a command without showing it, and return its JSON output to check a claim."""

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -102,7 +103,7 @@ def _write_summary(walk: Walk) -> DemoSummary:
 
 
 def summary_page(summary: DemoSummary, folder: Path) -> str:
-    """Return the last page of the demo as text."""
+    """Return the last page of the demo as text: what was shown, and where to look."""
     width = max(len(name) for name in summary.seconds)
     steps = [f"  {name:{width}} {seconds:6.1f} s" for name, seconds in summary.seconds.items()]
     claims = [f"  ✓ {claim.text}" for claim in summary.claims]
@@ -117,11 +118,19 @@ def summary_page(summary: DemoSummary, folder: Path) -> str:
             "",
             f"Inspect it: cd {folder}",
             "  report.md                                     the documentation, gaps first",
-            "  goldenpath console                            all of it in a browser",
+            "  transcript.txt                                all that the commands printed",
             "  goldenpath events                             who did what, in a chain of hashes",
             "  git --git-dir .goldenpath/gitops.git log      every change of a stage, signed",
             "  goldenpath up                                 run it all again",
             "",
             str(folder / SUMMARY),
+            "",
+            f"See it in a browser: cd {folder} && goldenpath console",
         ]
     )
+
+
+def console_launch(folder: Path, caller: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command of the console over what the demo did, and its environment."""
+    program = str(Path(sys.executable).parent / "goldenpath")
+    return [program, "console", "--listen", "127.0.0.1:0"], environment(folder, caller)

@@ -26,8 +26,8 @@ MAX_FILE = 1024 * 1024
 MOST_REMEMBERED = 1024
 LONGEST_TOKEN = 8192
 
-Scope = Literal["infer", "read", "metrics"]
-"""The scopes: ask for predictions, read the model's metadata, read the metrics."""
+Scope = Literal["infer", "read", "metrics", "audit"]
+"""The scopes: ask for predictions, read the model's metadata or the metrics, see the console."""
 
 
 _ModelPattern = Annotated[

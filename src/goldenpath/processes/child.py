@@ -36,8 +36,15 @@ class Child:
     """Whether its work has to run in a process of its own instead, which this one is."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        descriptors: Sequence[int] = (),
     ) -> None:
+        """Start it; it inherits the `descriptors`. Raises `Unavailable`."""
         self.name = name
         self._log = log
         self._unread = bytearray()
@@ -51,6 +58,7 @@ class Child:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env=dict(environment),
+                    pass_fds=tuple(descriptors),
                     start_new_session=True,  # Ctrl-C goes to the supervisor, which drains
                 )
         except OSError as error:
