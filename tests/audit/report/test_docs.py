@@ -13,6 +13,7 @@ import pytest
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+LONG = {"tutorial.md": 160}  # it is followed from top to bottom, in one go
 KINDS = ("Tutorial", "How-to guides", "Concepts", "Reference", "Decisions")
 _BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -93,4 +94,4 @@ def test_every_decision_is_listed_in_its_order(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_a_page(page: Path) -> None:
-    assert len(page.read_text().splitlines()) <= 120
+    assert len(page.read_text().splitlines()) <= LONG.get(page.name, 120)
