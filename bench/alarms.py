@@ -11,7 +11,7 @@ part of the names of the streams that are run.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
@@ -21,11 +21,11 @@ from bench.fixed_windows import FixedWindow, best_window
 from bench.measurement import Measurement
 from bench.streams import STREAMS, Random, Stream, Values
 from goldenpath.drift.changes import Process, changes
-from goldenpath.drift.counting import Counts, count
+from goldenpath.drift.counting import Counts
 from goldenpath.drift.distance import gamma_quantile
 from goldenpath.drift.profile import Floats, Profile
 from goldenpath.drift.reference_profile import ReferenceTimes, build_profile
-from goldenpath.drift.seasons import DAY
+from goldenpath.drift.seasons import DAY, cells
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.observe.drift.subjects_seen import SubjectsSeen
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
@@ -136,6 +136,7 @@ class Trial:
     stream: Stream
     profile: Profile
     detector: Detector
+    counter: "DecileCounter"
     rows_a_day: int
     models: int
 
@@ -145,7 +146,8 @@ class Trial:
         rows = reference // REFERENCE_DAYS
         settings = MonitorSettings(false_alarms_a_year=SHIPPED.false_alarms_a_year * models)
         profile = _reference(stream, rows, settings, random)
-        return cls(stream, profile, Detector.of(profile, settings), rows, models)
+        detector, counter = Detector.of(profile, settings), DecileCounter.of(profile)
+        return cls(stream, profile, detector, counter, rows, models)
 
     @property
     def looks_a_day(self) -> int:
@@ -194,7 +196,7 @@ class Trial:
         seconds = _seconds(today, self.rows_a_day)
         values, seconds = _asked_again(self, values, seconds, random)
         for part in np.array_split(np.arange(len(values)), self.looks_a_day):
-            yield _counts(self.profile, values[part], seconds[part]), int(seconds[part[0]])
+            yield self.counter.counts(values[part], seconds[part]), int(seconds[part[0]])
 
     def _by_column(self, counts: Counts) -> Whole:
         return np.array(
@@ -233,16 +235,43 @@ def _reference(
     contract = Contract("bench", features, "p", decision, settings)
     rows, scores = _row_and_score(values)
     table = {f"x{place}": rows[:, place] for place in range(columns - 1)}
-    return build_profile(contract, table, scores, times=ReferenceTimes(times, times))
+    profile = build_profile(contract, table, scores, times=ReferenceTimes(times, times))
+    # A model with two columns has no pair of features.
+    return replace(profile, pairs=None)
 
 
 def _seconds(day: int, rows: int) -> Whole:
     return day * DAY + np.arange(rows, dtype=np.int64) * (DAY // rows)
 
 
-def _counts(profile: Profile, values: Values, seconds: Whole) -> Counts:
-    rows, scores = _row_and_score(values)
-    return count(profile, rows, scores, seconds)
+@dataclass(frozen=True, slots=True, eq=False)
+class DecileCounter:
+    """Counts many columns of deciles at once; `goldenpath.drift.counting` goes one by one."""
+
+    profile: Profile
+    edges: Floats
+    """Of shape `(11, columns)`."""
+
+    @classmethod
+    def of(cls, profile: Profile) -> "DecileCounter":
+        """Return the counter of a profile whose columns have ten bins between edges."""
+        edges = np.array([bins.edges for bins in profile.columns], np.float32).T
+        if len(edges) != _WIDTH + 1 or any(bins.atoms for bins in profile.columns):
+            raise ValueError("expected deciles in every column")
+        return cls(profile, edges)
+
+    def counts(self, values: Values, seconds: Whole) -> Counts:
+        """Return the counts of rows without missing values."""
+        rows, scores = _row_and_score(values)
+        table = np.column_stack([rows, scores])
+        above = np.stack([np.count_nonzero(table > edge, axis=0) for edge in self.edges[1:]])
+        inside = np.vstack([np.count_nonzero(table >= self.edges[0], axis=0), above])
+        within = -np.diff(inside, axis=0)
+        unseen = len(table) - within.sum(axis=0)
+        missing = np.zeros_like(unseen)
+        counted = np.vstack([within, unseen, missing]).T.ravel().astype(np.int64)
+        season = np.bincount(cells(self.profile.season, seconds), minlength=self.profile.cells)
+        return replace(Counts.of(self.profile, counted, len(table)), cells=season)
 
 
 def _row_and_score(values: Values) -> tuple[Floats, Floats]:

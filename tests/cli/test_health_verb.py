@@ -39,7 +39,7 @@ def test_one_page_says_everything_that_is_known(health: DeploymentHealth) -> Non
 
     for words in (
         DIGEST, "100 %", "risk <models>", "https://wiki.bank.example/drift",
-        "answered", "refused: outside the contract", "latency of 4 answers: median 2.0 ms",
+        "answered", "refused: unknown code", "latency of 4 answers: median 2.0 ms",
         health.findings[0].finding.id, "alarm budget: -0.95 of 0.05 a year left",
         "drift in status", "roc_auc  0.8123 (0.7900 to 0.8300)  unknown", "no label <yet>",
         "not counted: segment x is gone", "never known here: answers of the last seconds",

@@ -78,7 +78,7 @@ def answer(
 
 def refused(sequence: int, column: str, *, asked: int = 1) -> Answered:
     """One request that was refused: a code of `column` is not in the contract."""
-    note = f"row 0, column {column}: expected one of -1, 0, 2"
+    note = f"unknown code: row 0, column {column}: expected one of -1, 0, 2"
     item = answer(sequence, draw(0, 1), refusal=note, status=422)
     faults = (ValueFault(column, "code", asked),)
     return msgspec.structs.replace(item, asked=asked, faults=faults)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.drift.verdict import ColumnReport, DriftVerdict
-from goldenpath.observe.drift.drift_report import DriftReport
+from goldenpath.observe.drift.drift_report import REPORTED_DAYS, DriftReport
 from goldenpath.observe.drift.slice_verdicts import SliceVerdict
 
 _NUMBERS = ("PSI", "evidence", "alarm at", "sees up", "sees down", "sees new", "sees missing")
@@ -23,10 +23,23 @@ def drift_page(report: DriftReport) -> str:
     rows = [_row(column) for column in verdict.columns]
     lines.append(table(_HEADINGS, rows, numbers=_NUMBERS, has_head=True))
     lines += verdict.pairs
+    lines += _refusal_lines(report)
     lines += [f"limit of the alarm budget: {limit}" for limit in verdict.limits]
     lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
     lines += decision_lines(report)
     return "\n".join(lines)
+
+
+def _refusal_lines(report: DriftReport) -> list[str]:
+    if not report.refused:
+        return []
+    number, asked = sum(report.refused.values()), report.requests
+    ordered = sorted(report.refused.items(), key=lambda item: (-item[1], item[0]))
+    reasons = ", ".join(f"{reason} {count}" for reason, count in ordered)
+    return [
+        f"refused on the last {REPORTED_DAYS} days with requests: {number} of {asked} requests "
+        f"({number / asked:.1%}): {reasons}"
+    ]
 
 
 def decision_lines(report: DriftReport) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.observe.labels.slice_history import FEWEST, GroupShare, SliceHistory
 
+NO_PROOF = "a difference between groups is no proof of unfairness, and a small one none of fairness"
 _HEADINGS = ("from", "group", "outcome", "decisions", "share", "95 % interval", "remarks")
 
 
@@ -27,7 +28,7 @@ def _lines(history: SliceHistory) -> Iterator[str]:
     if history.closed:
         yield f"not counted: {history.closed} decisions whose inputs no key opens"
     yield from (f"not counted: {gap}" for gap in history.gaps)
-    yield "a difference between groups is no proof of unfairness, and a small one none of fairness"
+    yield NO_PROOF
 
 
 def _row(share: GroupShare) -> TableRow:

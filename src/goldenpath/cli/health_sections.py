@@ -7,9 +7,12 @@ from goldenpath.audit.alarms.closing import ListedFinding
 from goldenpath.audit.health.answer_hours import AnswerHours
 from goldenpath.audit.health.deployment_health import DeploymentHealth, ReleaseDrift
 from goldenpath.cli.drift_page import decision_lines
+from goldenpath.cli.group_page import NO_PROOF
 from goldenpath.cli.performance_page import performance_text
 from goldenpath.digest import Digest
+from goldenpath.drift.shares.group_days import FEWEST_DAYS
 from goldenpath.drift.verdict import ColumnReport
+from goldenpath.observe.drift.drift_report import REPORTED_DAYS
 from goldenpath.observe.labels.performance_report import ReleasePerformance
 
 MOST_COLUMNS = 12
@@ -46,6 +49,7 @@ def health_sections(health: DeploymentHealth) -> Iterator[HealthSection]:
     yield _findings(health)
     for drift in health.drift:
         yield _drift(drift)
+        yield from _groups(drift)
     yield from _performance(health)
     unknown = (*health.answers.unknown, *health.unknown)
     beyond = [f"never known here: {each}" for each in health.beyond]
@@ -129,6 +133,31 @@ def _drift(drift: ReleaseDrift) -> HealthSection:
             *(f"limit of the alarm budget: {limit}" for limit in verdict.limits),
         ),
     )
+
+
+def _groups(drift: ReleaseDrift) -> Iterator[HealthSection]:
+    report = drift.report
+    open_groups = {f.feature for f in report.findings if f.kind == "group" and f.state == "open"}
+    rows = []
+    for each in report.groups:
+        name = f"{each.feature} = {each.group}"
+        judged = "" if each.days > FEWEST_DAYS else f"judged after {FEWEST_DAYS} days"
+        rows.append(
+            HealthRow(
+                (
+                    name, each.outcome, f"{each.decisions}", f"{each.share:.1%}",
+                    f"{each.other_share:.1%}", "changed" if name in open_groups else judged,
+                )
+            )
+        )  # fmt: skip
+    if rows:
+        note = f"on the last {REPORTED_DAYS} days with enough decisions on both sides"
+        yield HealthSection(
+            f"decisions by group of {Digest(report.release).short}",
+            ("group", "outcome", "decisions", "share", "all others", "remarks"),
+            tuple(rows),
+            notes=(note, NO_PROOF),
+        )
 
 
 def _column(column: ColumnReport) -> HealthRow:

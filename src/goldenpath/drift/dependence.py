@@ -29,8 +29,8 @@ FEWEST_DAYS_IN_CELL = 4
 """A cell of a season needs rows of so many days."""
 SINGLE: tuple[Season, ...] = ("weekday", "hour")
 SEASON_LEVEL = 0.9999
-CAUTION = 1.0
-"""Standard errors by which a design effect is enlarged, because the reference is finite."""
+CAUTION = 4.0
+"""By this number, divided by that of windows, a design effect is enlarged: few days say little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def design_effect(counts: Whole, rows: Whole) -> float:
     residual = (counts[:, is_common] - expected) / np.sqrt(expected)
     largest = float(np.linalg.eigvalsh(residual.T @ residual / freedom)[-1])
     found = _population_eigenvalue(largest, (int(is_common.sum()) - 1) / freedom)
-    return found * (1 + CAUTION * math.sqrt(2 / windows)) if found > 1 else 1.0
+    return found * (1 + CAUTION / windows) if found > 1 else 1.0
 
 
 def _cell_shares(counts: Whole, rows: Whole) -> Array:
@@ -115,7 +115,7 @@ def measured_dependence(column: TimedBins, seconds: Whole, season: Season) -> De
         return INDEPENDENT  # a column without common bins
     order = np.argsort(seconds, kind="stable")
     times, positions = seconds[order], column.positions[order]
-    day = np.unique(days(times), return_inverse=True)[1]
+    day = np.cumsum(np.diff(days(times), prepend=days(times[:1])) != 0)
     number = int(day[-1]) + 1
     if number < FEWEST_PERIODS:
         return INDEPENDENT

@@ -99,7 +99,19 @@ class RateTests:
         )
 
     def evidence(self, hits: Array, rows: Array) -> Array:
-        """Return the log e-values, shape `(starts, columns)`; counts need not be whole."""
+        """Return the log e-values, shape `(starts, columns)`; counts need not be whole.
+
+        Of a column without hits it is an upper bound below zero, which costs much less.
+        """
+        has_any = hits.any(axis=0) | self.floors.any(axis=0)
+        if has_any.all():
+            return self._evidence(hits, rows)
+        result: Array = rows * self.alternative_logs.miss.max(axis=0)
+        places = np.flatnonzero(has_any)
+        result[:, places] = self.of_columns(places)._evidence(hits[:, places], rows[:, places])
+        return result
+
+    def _evidence(self, hits: Array, rows: Array) -> Array:
         misses = np.maximum(rows - hits, 0.0)
         share = np.divide(hits, rows, out=np.zeros_like(hits), where=rows > 0)
         # The likelihood falls on both sides of the observed share: the best share within the bounds

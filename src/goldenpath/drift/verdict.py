@@ -166,7 +166,7 @@ def limits(detector: Detector) -> Iterator[str]:
         names = ", ".join(profile.columns[column.place].name for column in detector.days)
         yield (
             f"{names}: some days of the reference differ more than the usual change from day to "
-            "day, so a shift is judged by the ranks of whole days; that takes about a week, and "
+            "day, so a shift is judged by the ranks of whole days; that takes some days, and "
             "one batch alone cannot show it"
         )
     slow = [
@@ -177,7 +177,7 @@ def limits(detector: Detector) -> Iterator[str]:
     if slow:
         yield (
             f"{', '.join(slow)}: days of the reference differ from each other, so a shift is found "
-            "later: in simulations 1.4 to 3 times as late as by the best fixed window"
+            "later than by as many independent rows"
         )
     strong = [
         bins.name

@@ -29,6 +29,8 @@ from goldenpath.observe.log.release_parts import Releases
 from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.observe.observer import Observer, PublishedRefusals
+from goldenpath.observe.shares.group_outcomes import GroupOutcomes
+from goldenpath.observe.shares.refused_requests import RefusedRequests
 from goldenpath.observe.telemetry.monitor_series import FindingCounts
 from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.otlp_sender import OtlpSender
@@ -116,6 +118,10 @@ def _assemble(
         launch, tail, log, monitor, telemetry, Outcomes(facts), _emit, refusals,
         UnobservedReleases(home.findings), facts.fault,
         volume=RequestVolume(home.drift, home.findings, facts),
+        shares=(
+            RefusedRequests(home.drift, home.findings, facts),
+            GroupOutcomes(home.drift, home.findings, facts),
+        ),
     )  # fmt: skip
     return observer, close, {"metrics": page.address} if page else {}
 

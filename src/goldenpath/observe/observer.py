@@ -1,9 +1,10 @@
 """One round of the observer: read the spool, count, raise alarms, seal, and only then delete."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from goldenpath.canonical import JsonValue
 from goldenpath.errors import GoldenPathError
@@ -28,6 +29,16 @@ from goldenpath.times import ElapsedTime
 Emit = Callable[[Mapping[str, JsonValue]], None]
 _COMPACT_EVERY = 60.0
 """Seconds between two looks for small segments."""
+
+
+class ShareMonitor(Protocol):
+    """A monitor of shares: of requests, or of decisions."""
+
+    def add(self, block: Block, now: datetime) -> Iterator[DriftFinding]:
+        """Count a block of new records. Yield the findings that opened or ended, saved."""
+
+    def save(self) -> None:
+        """Write what has changed. Raises `OSError`."""
 
 
 @dataclass(slots=True)
@@ -72,6 +83,8 @@ class Observer:
     keeping: Keeping = NOTHING_ENDS
     volume: RequestVolume | None = None
     """Judges the number of requests; None where nobody wants that."""
+    shares: tuple[ShareMonitor, ...] = ()
+    """Judge refused requests, and decisions about groups."""
     turn_bytes: int = TURN_BYTES
     """Bytes of each spool file that a round reads."""
     _ended: tuple[Keeping, float] | None = None
@@ -114,6 +127,8 @@ class Observer:
             self.monitor.save(now)
             if self.volume is not None:
                 self.volume.save()
+            for monitor in self.shares:
+                monitor.save()
         except OSError as error:
             return f"the counts of the drift monitor cannot be saved: {error}"
         stuck, seconds = "", self._elapsed.at(now)
@@ -175,6 +190,8 @@ class Observer:
             self.outcomes.add(fresh)
             if self.volume is not None:
                 self.volume.add(fresh)
+            for monitor in self.shares:
+                raised += monitor.add(decisive(fresh), now)
             self._judge_release(batch.header, self.facts_fault(batch.header.digest), now)
         except OSError as error:
             self.emit({"event": "failed", "message": f"{batch.path.name}: {error}"})

@@ -1,5 +1,7 @@
 """The reasons of refusals, few enough to count by: the same in telemetry and in `health`."""
 
+from goldenpath.serve.protocol.inputs import REASONS_END, REASONS_JOINED, VALUE_REASONS
+
 REASONS = {
     200: "no score",
     400: "malformed request",
@@ -19,8 +21,17 @@ REASONS = {
 }
 """A reason for each status, so that the number of series is bounded. Others are `other`."""
 NOT_RECORDED = "not recorded"
+OTHER = "other"
+SEVERAL = "several faults"
+ALL_REASONS = (*dict.fromkeys(REASONS.values()), *VALUE_REASONS.values(), SEVERAL, NOT_RECORDED)
+"""Every reason but `other`."""
 
 
 def refusal_reason(status: int, note: str = "") -> str:
     """Return the reason of a refusal, one of few. `note` is that of its record."""
-    return NOT_RECORDED if note == NOT_RECORDED else REASONS.get(status, "other")
+    if note == NOT_RECORDED:
+        return NOT_RECORDED
+    kinds = note.partition(REASONS_END)[0].split(REASONS_JOINED)
+    if status != 422 or not set(kinds) <= set(VALUE_REASONS.values()):
+        return REASONS.get(status, OTHER)
+    return kinds[0] if len(kinds) == 1 else SEVERAL

@@ -4,13 +4,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from goldenpath.audit.health.answer_hours import HOURS, answer_hours
+from goldenpath.cli.health_page import health_text
 from goldenpath.digest import Digest
 from goldenpath.home import Home
+from goldenpath.observe.drift.findings import load, save
 from goldenpath.observe.labels.performance_report import PerformanceReport
 from goldenpath.observe.log.segment import checkpoints, table_of
+from goldenpath.observe.shares.group_outcomes import GroupState, StoredGroup
 from goldenpath.promote.manifests.desired import Slot
 from tests.audit.health.asked_home import (
     ASKED_AT,
@@ -40,7 +44,7 @@ def test_requests_are_counted_by_hour_and_refusals_by_reason(home: Home) -> None
     assert len(answers.hours) == HOURS and answers.unknown == ()
     counted = {hour.begin.hour: (hour.answered, dict(hour.refused)) for hour in answers.hours}
     this = ASKED_AT.hour
-    assert counted.pop(this) == (3, {"outside the contract": 1})
+    assert counted.pop(this) == (3, {"unknown code": 1})
     assert counted.pop((this - 2) % 24) == (1, {})
     assert set(map(str, counted.values())) == {"(0, {})"}
     latency = answers.latency
@@ -129,3 +133,37 @@ def test_without_an_owner_nobody_is_named(home: Home) -> None:
 
     assert (health.owner, health.runbook, health.unknown) == ("", "", ())
     assert health.findings[0].owner == ""
+
+
+def test_groups_stand_on_the_page_with_all_others_and_what_has_changed(
+    home: Home, tmp_path: Path
+) -> None:
+    copy = _copied(home, tmp_path)
+    stored = [
+        StoredGroup("sex", "2", outcome, [[i, 30, 100, 20, 200] for i in range(days)])
+        for outcome, days in (("decline", 30), ("accept", 3))
+    ]
+    state = GroupState("prod", "credit", DIGEST, 1.0, groups=stored)
+    (copy.drift / "prod" / "credit" / "ab.groups").write_bytes(msgspec.json.encode(state))
+    (path,) = copy.findings.glob("*.json")
+    group = replace(load(copy.findings, path.stem), id="group-1", kind="group", feature="sex = 2")
+    save(copy.findings, group)
+
+    text = health_text(health_of(copy), with_charts=False)
+    assert "decisions by group of " in text and "no proof of unfairness" in text
+    rows = [line.split() for line in text.splitlines() if line.startswith("sex = 2")]
+    assert rows[0] == ["sex", "=", "2", "decline", "700", "30.0%", "10.0%", "changed"]
+
+    path.with_stem("group-1").unlink()
+    text = health_text(health_of(copy), with_charts=False)
+    rows = [line.split() for line in text.splitlines() if line.startswith("sex = 2")]
+    assert rows[0][-1] == "10.0%"
+    assert rows[1][-4:] == ["judged", "after", "20", "days"]
+
+
+def test_a_file_of_groups_that_cannot_be_read_is_unknown(home: Home, tmp_path: Path) -> None:
+    for name in ("ab.groups", "ab.refusals"):
+        copy = _copied(home, tmp_path / name)
+        (copy.drift / "prod" / "credit" / name).write_bytes(b"{")
+
+        assert any(each.startswith("drift: ") and name in each for each in health_of(copy).unknown)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goldenpath.drift.days.rank_bets import BETS, log_gains, log_value
+from goldenpath.drift.days.rank_bets import BETS, STAKE, log_gains, log_value
 
 Law = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 LAWS: dict[str, Law] = {
@@ -44,4 +44,4 @@ def test_days_that_are_moved_gain_as_soon_as_days_can() -> None:
 
 
 def test_a_tie_with_the_reference_is_no_gain() -> None:
-    assert log_value(log_gains(np.zeros((99, 2)), (0.0, 0.0))) == pytest.approx(np.log(0.5))
+    assert log_value(log_gains(np.zeros((99, 2)), (0.0, 0.0))) == pytest.approx(np.log(1 - STAKE))

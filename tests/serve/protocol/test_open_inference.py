@@ -193,7 +193,9 @@ def test_a_refusal_says_column_row_and_reason_and_is_recorded_without_the_value(
     run(main)
     (record,) = records(tmp_path / "spool")
     assert (record.status, record.rows, record.inputs) == (422, 0, b"")
-    assert record.refusal.startswith("row 1, column age: expected 18 to 100; ")
+    assert record.refusal.startswith(
+        "out of range and unknown code: row 1, column age: expected 18 to 100; "
+    )
     assert "got" not in record.refusal
 
 

@@ -24,6 +24,8 @@ _NAMES = {
     "refused": "ModelRequestsRefused",
     "pair": "ModelFeaturesApart",
     "volume": "ModelRequestRate",
+    "refusals": "ModelRefusalRate",
+    "group": "ModelGroupOutcomes",
     "unobserved": "ModelNotObserved",
 }
 

@@ -20,6 +20,8 @@ TITLES = {
     "refused": "requests refused",
     "pair": "features go together otherwise",
     "volume": "number of requests unusual",
+    "refusals": "many requests refused",
+    "group": "decisions about a group changed",
     "unobserved": "release not observed",
     "advisory": "known vulnerability",
     "platform": "platform alarm",
@@ -43,8 +45,7 @@ class Notice(msgspec.Struct, frozen=True):
     """Id of the finding."""
     state: NoticeState
     kind: str
-    """`shift`, `new code`, `missing`, `refused`, `pair`, `volume`, `unobserved`, or the kind of a
-    platform alarm."""
+    """That of the finding, as `shift` or `volume`, or the kind of a platform alarm."""
     stage: str
     model: str
     release: str

@@ -2,7 +2,7 @@
 
 If days are exchangeable, the rank of a new day is equally likely to be any, and independent of the
 ranks before it. The rows of a day may depend on each other in any way. A bet on the top 2, 6 or 20
-percent of ranks puts half of what it has on the rank being there. What it has after some days is an
+percent of ranks puts most of what it has on the rank being there. What it has after some days is an
 e-value: it is at most one on average while days are exchangeable, at any time of looking. The bets
 on oddness, up and down are averaged.
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 TOPS = (0.02, 0.06, 0.2)
 """Shares of the ranks that are bet on."""
-STAKE = 0.5
+STAKE = 0.8
 DIRECTIONS = 3
 """Odd in any way, up, down."""
 BETS = DIRECTIONS * len(TOPS)

@@ -29,6 +29,8 @@ Whole = NDArray[np.int64]
 FEWEST_RANKED_DAYS = 20
 MOST_REPLAYED = 400
 """Days of the reference, the last ones, over which the monitor is run."""
+_REPLAY_SHARE = 0.2
+"""Share of the budget with which the reference is judged: by chance few columns alarm there."""
 _SMALL_DAYS = 0.1
 """Share of the days that may have fewer rows than are drawn from each."""
 
@@ -96,7 +98,9 @@ def _odd_columns(
     profile: Profile, tables: Sequence[_DayTable], settings: MonitorSettings
 ) -> set[int]:
     """Return the columns that alarm when the monitor sees the reference itself."""
-    detector, state = Detector.of(profile, settings), State.fresh(profile)
+    allowed = _REPLAY_SHARE * settings.false_alarms_a_year
+    replayed = MonitorSettings(floor_psi=settings.floor_psi, false_alarms_a_year=allowed)
+    detector, state = Detector.of(profile, replayed, slack=1.0), State.fresh(profile)
     odd, names = set[int](), [bins.name for bins in profile.columns]
     known = sorted({int(day) for table in tables for day in table.days})
     for day in known[-MOST_REPLAYED:]:

@@ -54,7 +54,7 @@ def batch_verdict(
         refused=counts.refused[None],
         refusals=np.array([counts.refusals], np.int64),
     )
-    verdict = drift_verdict(Detector.of(profile, settings), state)
+    verdict = drift_verdict(Detector.of(profile, settings, slack=1.0), state)
     # There is no time since when a batch drifts: it was looked at once.
     columns = tuple(replace(column, since="", step=None) for column in verdict.columns)
     return replace(verdict, columns=columns)

@@ -1,7 +1,7 @@
 """The current drift of each release, from the state that the monitor saved."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -13,7 +13,10 @@ from goldenpath.observe.drift.decision_shift import DecisionShift, decision_shif
 from goldenpath.observe.drift.findings import ADVISORY, DriftFinding, findings
 from goldenpath.observe.drift.monitor_state import MonitorState, read_watch, watches
 from goldenpath.observe.log.release_rules import Facts
+from goldenpath.observe.shares.group_outcomes import RecentGroup, recent_groups, saved_groups
+from goldenpath.observe.shares.refused_requests import recent_refusals, saved_refusals
 
+REPORTED_DAYS = 7
 _END = datetime(2262, 1, 1, tzinfo=UTC)
 """Later than every answer: the largest year of times in nanoseconds."""
 
@@ -34,6 +37,12 @@ class DriftReport:
     sealed log has no decisions since then."""
     decisions_unknown: str = ""
     """Why that could not be read; empty if it could."""
+    requests: int = 0
+    """Answered and refused, on the last `REPORTED_DAYS` days with requests."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """How many of them were refused, by reason."""
+    groups: tuple[RecentGroup, ...] = ()
+    """Decisions by group, on the last `REPORTED_DAYS` days with enough of them."""
 
 
 def drift_reports(
@@ -54,6 +63,8 @@ def drift_reports(
             detector, watch.state(about.profile), after=watch.after, opened=opened
         )
         decisions, unknown = _decisions(home, watch, mine)
+        saved = saved_refusals(home.drift, watch.stage, watch.model)
+        asked = recent_refusals(saved, watch.release, REPORTED_DAYS)
         yield DriftReport(
             stage=watch.stage,
             model=watch.model,
@@ -63,6 +74,11 @@ def drift_reports(
             findings=mine,
             decisions=decisions,
             decisions_unknown=unknown,
+            requests=asked.asked,
+            refused=asked.refused,
+            groups=recent_groups(
+                saved_groups(home.drift, watch.stage, watch.model), watch.release, REPORTED_DAYS
+            ),
         )
 
 

@@ -20,10 +20,21 @@ from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.times import timestamp
 
 FindingKind = Literal[
-    "shift", "new code", "missing", "refused", "pair", "volume", "unobserved", "advisory"
+    "shift",
+    "new code",
+    "missing",
+    "refused",
+    "pair",
+    "volume",
+    "refusals",
+    "group",
+    "unobserved",
+    "advisory",
 ]
 """`pair`: two features go together otherwise than in the reference. `volume`: far fewer requests
-than usual, none, or far more. `unobserved`: the release
+than usual, none, or far more. `refusals`: many requests are refused for one reason, which stands
+in the place of the feature. `group`: decisions about a group of persons differ from those about all
+others otherwise than before. `unobserved`: the release
 cannot be opened, so nothing about it is monitored. `advisory`: a known vulnerability affects a
 package of the release."""
 ADVISORY: Literal["advisory"] = "advisory"

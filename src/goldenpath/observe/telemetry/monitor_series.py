@@ -18,7 +18,7 @@ from goldenpath.drift.verdict import DriftAnswer, DriftVerdict
 from goldenpath.errors import GoldenPathError
 from goldenpath.observe.drift.findings import DriftFinding, FindingKind, budget_left, load
 from goldenpath.observe.log.release_rules import Facts
-from goldenpath.observe.refusal_reasons import NOT_RECORDED, REASONS
+from goldenpath.observe.refusal_reasons import ALL_REASONS
 from goldenpath.observe.telemetry.series import Series
 from goldenpath.processes.channel_status import ChannelStatus
 from goldenpath.version import __version__
@@ -75,7 +75,7 @@ def record_monitor(
         series.gauge(names.DRIFT_BUDGET_LEFT, "{alarm}", left)
     for counter in (names.LOG_RECORDS, names.LOG_LOST):
         series.count(counter, "{record}", 0)
-    for reason in {*REASONS.values(), NOT_RECORDED}:
+    for reason in ALL_REASONS:
         series.count(names.REFUSALS, "{request}", 0, ((names.REFUSAL_REASON, reason),))
 
 

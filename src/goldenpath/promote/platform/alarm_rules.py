@@ -95,7 +95,17 @@ class ModelOwner(msgspec.Struct, frozen=True):
 
 FINDINGS_GATE = "findings"
 """The gate that asks for open findings. No stage has it that does not name it."""
-FINDING_KINDS = ("shift", "new code", "missing", "refused", "pair", "volume", "unobserved")
+FINDING_KINDS = (
+    "shift",
+    "new code",
+    "missing",
+    "refused",
+    "pair",
+    "volume",
+    "refusals",
+    "group",
+    "unobserved",
+)
 SEVERITIES = ("critical", "warning")
 CRITICAL_KINDS = frozenset({"unobserved", "glass", "overdue", "review"})
 """Kinds of alarms that nothing else would notice; every other kind is a warning."""

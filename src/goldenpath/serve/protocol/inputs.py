@@ -39,6 +39,15 @@ FaultKind = Literal["code", "missing", "range"]
 """An unknown code or text, no value where one is needed, or a number out of its range."""
 
 
+VALUE_REASONS: dict[FaultKind, str] = {
+    "code": "unknown code",
+    "missing": "missing value",
+    "range": "out of range",
+}
+"""How records, metrics and people name a kind of fault."""
+REASONS_JOINED, REASONS_END = " and ", ": "
+
+
 class ValueFault(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Rows of a request whose value in one column is against the contract; no value is in it."""
 
@@ -58,6 +67,12 @@ class Refusal:
     """Number of rows of a request that was refused because of its values."""
     faults: tuple[ValueFault, ...] = ()
     """For each column and kind of fault, the number of its rows."""
+
+    @property
+    def recorded(self) -> str:
+        """The note of the record: it begins with the kinds of faults, if they are known."""
+        kinds = dict.fromkeys(VALUE_REASONS[fault.kind] for fault in self.faults)
+        return f"{REASONS_JOINED.join(kinds)}{REASONS_END}{self.note}" if kinds else self.note
 
 
 class Unfit(InvalidInput):

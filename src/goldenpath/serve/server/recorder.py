@@ -145,7 +145,7 @@ def _details(pending: PendingRequest) -> RequestDetails:
     return RequestDetails(
         pending.status,
         question.subjects if question else None,
-        pending.refusal.note if pending.refusal else "",
+        pending.refusal.recorded if pending.refusal else "",
         b"" if pending.reasons is None else pending.reasons.tobytes(),
         _ENDPOINTS.get(exchange.target[:3], "infer"),
         _SHADOW in exchange.headers,

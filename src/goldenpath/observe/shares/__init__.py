@@ -1,0 +1,1 @@
+"""Monitors of shares beside the columns of a profile."""
