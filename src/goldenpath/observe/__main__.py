@@ -30,7 +30,7 @@ from goldenpath.observe.log.spool_tail import Tail
 from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.observe.observer import Observer, PublishedRefusals
 from goldenpath.observe.shares.group_outcomes import GroupOutcomes
-from goldenpath.observe.shares.refused_requests import RefusedRequests
+from goldenpath.observe.shares.refused_requests import RefusalMonitor
 from goldenpath.observe.telemetry.monitor_series import FindingCounts
 from goldenpath.observe.telemetry.otlp import TelemetryFiles
 from goldenpath.observe.telemetry.otlp_sender import OtlpSender
@@ -119,7 +119,7 @@ def _assemble(
         UnobservedReleases(home.findings), facts.fault,
         volume=RequestVolume(home.drift, home.findings, facts),
         shares=(
-            RefusedRequests(home.drift, home.findings, facts),
+            RefusalMonitor(home.drift, home.findings, facts),
             GroupOutcomes(home.drift, home.findings, facts),
         ),
     )  # fmt: skip

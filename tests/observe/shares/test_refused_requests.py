@@ -11,7 +11,7 @@ from goldenpath.observe.drift.findings import DriftFinding, close, findings, loa
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.refusal_reasons import ALL_REASONS, refusal_reason
 from goldenpath.observe.shares.refused_requests import (
-    RefusedRequests,
+    RefusalMonitor,
     recent_refusals,
     saved_refusals,
 )
@@ -31,8 +31,8 @@ class _Release:
         self.root, self.random, self.day = root, np.random.default_rng(1), 0
         self.monitor = self.restarted()
 
-    def restarted(self) -> RefusedRequests:
-        return RefusedRequests(self.root / "drift", self.root / "findings", lambda digest: FACTS)
+    def restarted(self) -> RefusalMonitor:
+        return RefusalMonitor(self.root / "drift", self.root / "findings", lambda digest: FACTS)
 
     def days(
         self,

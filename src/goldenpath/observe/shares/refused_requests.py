@@ -95,7 +95,7 @@ class RefusalState(msgspec.Struct):
     version: Literal[1] = 1
 
 
-class RefusedRequests:
+class RefusalMonitor:
     """The refused requests of every release of one home."""
 
     def __init__(self, folder: Path, findings: Path, facts: Callable[[str], Facts | None]) -> None:
