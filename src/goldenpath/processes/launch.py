@@ -197,3 +197,5 @@ class GrpcLaunch:
     """Secret that proves the caller header."""
     is_shared: bool = False
     """Whether the listener before still has the address, and ends once this one is ready."""
+    connection_age: float = 15.0
+    """Seconds after which a client is asked to connect again; a takeover waits that long."""

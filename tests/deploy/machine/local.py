@@ -16,10 +16,11 @@ from goldenpath.deploy.machine.routing import RouteChanged
 from goldenpath.deploy.machine.server_launch import LocalSettings
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.target import Target
-from goldenpath.processes.launch import ReleaseTrust
+from goldenpath.processes.launch import ReleaseTrust, ServingTerms
 
 PATIENCE = 20.0
 NO_TRUST = ReleaseTrust((), ())
+NO_TERMS = ServingTerms()
 
 
 @dataclass
@@ -71,6 +72,7 @@ def machine(
     warm: int = 1,
     server: tuple[str, ...] = (sys.executable, str(Path(__file__).parent / "echo_server.py")),
     trust: ReleaseTrust = NO_TRUST,
+    terms: ServingTerms = NO_TERMS,
 ) -> Iterator[Machine]:
     """A target that is closed afterwards, with everything it started."""
     settings = LocalSettings(
@@ -84,7 +86,9 @@ def machine(
         warm=warm,
     )
     happened: list[ServerEvent | RouteChanged] = []
-    target = LocalTarget(settings, lambda deployment, digest: trust, happened.append)
+    target = LocalTarget(
+        settings, lambda deployment, digest: trust, happened.append, lambda stage: terms
+    )
     found = Machine(target, happened, settings.run)
     try:
         yield found

@@ -13,7 +13,7 @@ from goldenpath.deploy.machine.routing import RouteChanged
 from goldenpath.deploy.machine.server_process import ServerEvent
 from goldenpath.deploy.reconcile.target import Apply, Target
 from goldenpath.digest import Digest
-from goldenpath.processes.launch import RouteSlot
+from goldenpath.processes.launch import RouteSlot, ServingTerms
 from goldenpath.promote.manifests.desired import Slot
 from tests.deploy.contract import TargetContract, deployment, release
 from tests.deploy.machine.local import Machine, machine
@@ -62,6 +62,32 @@ def test_a_canary_that_crashes_at_start_leaves_the_stable_release_alone(here: Ma
     assert "the model is broken" in running.message
     assert {here.ask()[2]["slot"] for _ in range(20)} == {release(1).name}
     assert "server.failed" in here.kinds()
+
+
+@pytest.mark.parametrize(
+    ("terms", "message", "answered"),
+    [
+        (ServingTerms(), "the canary gets its requests", range(100, 101)),
+        (ServingTerms(stable_outage="refuse"), "its share of requests gets 503", range(1, 3)),
+    ],
+    ids=["canary", "refuse"],
+)
+def test_while_the_stable_release_is_dead_the_stage_says_how_much_the_canary_gets(
+    tmp_path: Path, terms: ServingTerms, message: str, answered: range
+) -> None:
+    with machine(tmp_path, terms=terms) as here:
+        here.target.perform(Apply(deployment(replace(BROKEN, percent=99), release(1, 1))))
+        here.settle()
+        here.until(lambda: here.target.observe()["prod/credit"].phase == "failed")
+        here.until(
+            lambda: "no server of the stable" in here.target.observe()["prod/credit"].message
+        )
+
+        statuses = Counter(here.ask()[0] for _ in range(100))
+        assert here.target.observe()["prod/credit"].message.endswith(message)
+
+    assert statuses[200] in answered
+    assert statuses[200] + statuses[503] == 100
 
 
 def test_a_killed_server_is_started_again_and_no_request_fails(here: Machine) -> None:

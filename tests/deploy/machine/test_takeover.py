@@ -18,6 +18,7 @@ from goldenpath.deploy.machine.supervisor import supervisor
 from goldenpath.deploy.machine.tenure import handover_socket
 from tests.deploy.machine.test_up import PATH, left_over, runs, sealed
 from tests.deploy.platform import PATIENCE, OneMachine, Up, goldenpath
+from tests.serve.grpc.test_shared_port import Callers as CallersOverGrpc
 from tests.serve.running import ROW, question
 from tests.sizes import at_size, full_size
 
@@ -77,8 +78,9 @@ class Running:
         here.deploy((self.good, 100))
         self._ups = ups
 
-    def start(self, **variables: str) -> Up:
-        return self._ups.enter_context(self.here.up(**variables))
+    def start(self, grpc: str = "", **variables: str) -> Up:
+        options = ("--grpc", grpc) if grpc else ()
+        return self._ups.enter_context(self.here.up(*options, **variables))
 
     def address(self, up: Up) -> str:
         return up.until(lambda status: runs(status, self.good)).gateway
@@ -149,6 +151,31 @@ def test_whichever_of_the_two_is_killed_the_other_one_serves(running: Running) -
     assert set(callers.answered) | set(after.answered) <= set(sealed(here))
     assert set(sealed(here).values()) == {1}
     assert goldenpath(here.home, "log", "check")[0] == 0
+
+
+@full_size("test_no_call_is_lost_when_one_takes_over_from_another")
+def test_no_call_over_grpc_is_lost_and_every_answer_is_in_the_log(running: Running) -> None:
+    here, up = running.here, running.start(grpc="127.0.0.1:0")
+    address, over_grpc = running.address(up), grpc_listener_of(up)
+    with CallersOverGrpc(over_grpc, "dev") as callers:
+        for _ in range(3):
+            time.sleep(0.5)
+            following = running.start(grpc=over_grpc)
+            assert running.address(following) == address
+            assert up.process.wait(PATIENCE) == 0
+            up = following
+    up.__exit__()
+
+    assert set(callers.outcomes) == {"answered"}, callers.outcomes
+    assert callers.outcomes["answered"] == sealed(here).total() > 50
+    assert goldenpath(here.home, "log", "check")[0] == 0
+
+
+def grpc_listener_of(up: Up) -> str:
+    """The address that it printed."""
+    eventually(lambda: "\ngrpc: " in (up.home.run / "said").read_text())
+    lines = (up.home.run / "said").read_text().splitlines()
+    return next(line for line in lines if line.startswith("grpc: ")).removeprefix("grpc: ")
 
 
 def _serves_beside(up: Up) -> bool:

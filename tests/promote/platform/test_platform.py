@@ -88,6 +88,19 @@ def test_rules_for_the_log_read_back() -> None:
             parse_platform(render_platform(full).decode().replace(old, new).encode())
 
 
+def test_who_answers_instead_of_a_release_reads_back() -> None:
+    *before, last = platform().stages
+    rules = dataclasses.replace(last, canary_refusals="stable", stable_outage="refuse")
+    full = dataclasses.replace(platform(), stages=(*before, rules))
+
+    content = render_platform(full).decode()
+    assert parse_platform(content.encode()) == full
+    for key, value in (("canary-refusals", "stable"), ("stable-outage", "refuse")):
+        wrong = content.replace(f'{key} = "{value}"', f'{key} = "nobody"')
+        with pytest.raises(InvalidInput, match=f"{key}: expected"):
+            parse_platform(wrong.encode())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ class _Road:
     channel: grpc.Channel
     digest: str
     spool: Path
+    server: str
 
     def ask(self, name: str, body: bytes, **metadata: str) -> tuple[bytes, dict[str, str]]:
         call = self.channel.unary_unary(inference_service.PREFIX + name)
@@ -41,7 +43,7 @@ class _Road:
 
 
 @contextmanager
-def _child(module: str, *lines: object) -> Iterator[str]:
+def child(module: str, *lines: object) -> Iterator[str]:
     """A process that was told these lines and has said where it listens."""
     with subprocess.Popen(
         [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -67,13 +69,13 @@ def road(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Road]:
         slot = RouteSlot("stable", digest, 100, (server.address,))
         routes = Routes(1, (Route("prod", "credit", (slot,)),))
         gateway = stack.enter_context(
-            _child("goldenpath.serve.gateway", GatewayLaunch("127.0.0.1:0"), routes)
+            child("goldenpath.serve.gateway", GatewayLaunch("127.0.0.1:0"), routes)
         )
         address = stack.enter_context(
-            _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", gateway))
+            child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", gateway))
         )
         channel = stack.enter_context(grpc.insecure_channel(address))
-        yield _Road(channel, digest, folder / "spool")
+        yield _Road(channel, digest, folder / "spool", server.address)
 
 
 def _request(*row: float, **fields: object) -> bytes:
@@ -124,10 +126,41 @@ def test_health_and_metadata_are_answered(road: _Road) -> None:
 
 def test_a_gateway_that_is_away_is_unavailable() -> None:
     with (
-        _child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", "127.0.0.1:9")) as address,
+        child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", "127.0.0.1:9")) as address,
         grpc.insecure_channel(address) as channel,
     ):
-        road = _Road(channel, "", Path())
+        road = _Road(channel, "", Path(), "")
         assert road.refused("ModelInfer", _request(*ROW), stage="prod")[0] == "UNAVAILABLE"
         live = road.ask("ServerLive", b"")[0]
         assert live == grpc_messages.render("ServerLiveResponse", {"live": False})
+
+
+@pytest.mark.parametrize("takes_over", [True, False])
+def test_without_a_stable_server_a_canary_gets_more_calls_than_its_share_only_by_policy(
+    road: _Road, takes_over: bool
+) -> None:
+    slots = (
+        RouteSlot("stable", "sha256:" + "a" * 64, 99, ("127.0.0.1:9",)),
+        RouteSlot("canary", road.digest, 1, (road.server,)),
+    )
+    routes = Routes(1, (Route("prod", "credit", slots, canary_takes_over=takes_over),))
+    codes = Counter[str]()
+    with (
+        child("goldenpath.serve.gateway", GatewayLaunch("127.0.0.1:0"), routes) as gateway,
+        child("goldenpath.serve.grpc", GrpcLaunch("127.0.0.1:0", gateway)) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        call = channel.unary_unary(f"{inference_service.PREFIX}ModelInfer")
+        for _ in range(100):
+            try:
+                call(_request(*ROW), metadata=[("x-goldenpath-stage", "prod")], timeout=20)
+                codes["answered"] += 1
+            except grpc.RpcError as error:
+                codes[f"{error.code().name}: {error.details()}"] += 1
+
+    if takes_over:
+        # The call that finds the stable server dead is not sent twice, unless that is harmless.
+        assert codes["answered"] >= 99
+    else:
+        assert 1 <= codes["answered"] <= 2, codes
+        assert codes["UNAVAILABLE: the stable release cannot answer"] >= 97, codes

@@ -7,24 +7,31 @@ first line on standard input is a `GrpcLaunch`. End of input means: answer open 
 import asyncio
 import signal
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 import uvloop
 
-from goldenpath.errors import GoldenPathError, InvalidInput
+from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.http.access import Access, load_access
 from goldenpath.http.client import HttpClient, ServerAddress
 from goldenpath.http.tls import Shown
 from goldenpath.processes.launch import GrpcLaunch
 from goldenpath.processes.log_lines import log_line
 from goldenpath.serve.grpc.grpc_forward import forward
-from goldenpath.serve.grpc.grpc_listener import GrpcListener, refuse_taken
+from goldenpath.serve.grpc.grpc_listener import GrpcListener
 from goldenpath.serve.grpc.grpc_tls import credentials
+from goldenpath.serve.grpc.shared_port import SharedPort, refuse_taken
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of the longest message, the same limit as in the model servers."""
 GRACE = 20.0
+_JITTER = 1.1
+"""gRPC lets connections get older than it was told, by a tenth at most."""
+_LEAVING = 8.0
+"""Seconds for a client that was asked to connect again, on a machine with much to do."""
+_NAP = 0.02
 
 
 async def run() -> None:
@@ -52,12 +59,32 @@ async def run() -> None:
     asked = forward(gateway, launch.caller_secret, lambda: access)
     if not launch.is_shared:
         refuse_taken(launch.listen)
-    listener = GrpcListener(asked, largest=LARGEST, shares_port=True)
+    listener = GrpcListener(asked, largest=LARGEST, shares_port=True, age=launch.connection_age)
     secure = credentials(launch.listener_settings, lambda: shown.renewed, log_line)
-    _send_event({"event": "ready", "address": await listener.open(launch.listen, secure)})
+    address = await listener.open(launch.listen, secure)
+    port = SharedPort(int(address.rpartition(":")[2]))
+    try:
+        port.claim()
+    except Unavailable as error:
+        log_line(f"a restart may cost a call: {error.message}")
+    _send_event({"event": "ready", "address": address})
     await reader.read()
+    if port.has_successor():
+        await _clients_left(port, launch.connection_age * _JITTER + _LEAVING)
     await listener.close(GRACE)
     gateway.close()
+
+
+async def _clients_left(port: SharedPort, seconds: float) -> None:
+    """Wait until the clients have left for the listener that takes over.
+
+    Each is asked to connect again when its connection is old enough, and no new one comes here.
+    """
+    give_up = time.monotonic() + seconds
+    while (still := port.connections()) and time.monotonic() < give_up:
+        await asyncio.sleep(_NAP)
+    if still:
+        log_line(f"{still} connections were still open after {seconds:.0f} s")
 
 
 def _access(launch: GrpcLaunch) -> Access | None:

@@ -6,7 +6,6 @@ headers of HTTP. So the gRPC and the HTTP listener share one set of rules.
 """
 
 import os
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,6 @@ _OPTIONS = (
     ("grpc.max_metadata_size", LARGEST_HEAD),
     ("grpc.absolute_max_metadata_size", LARGEST_HEAD),
     ("grpc.max_connection_idle_ms", 300 * _SECOND),
-    ("grpc.max_connection_age_ms", 3600 * _SECOND),
     ("grpc.max_connection_age_grace_ms", 30 * _SECOND),
     # Keepalive detects a client that vanished without closing its connection.
     ("grpc.keepalive_time_ms", 60 * _SECOND),
@@ -89,14 +87,22 @@ class GrpcListener:
     """A listener on the running event loop."""
 
     def __init__(
-        self, ask: Ask, *, largest: int, calls: int = MOST_CALLS, shares_port: bool = False
+        self,
+        ask: Ask,
+        *,
+        largest: int,
+        calls: int = MOST_CALLS,
+        shares_port: bool = False,
+        age: float = 3600.0,
     ) -> None:
         """`largest` is the longest message in bytes, `calls` how many may be open.
 
-        One that `shares_port` lets the listener that takes over from it open the same port.
+        One that `shares_port` lets the listener that takes over from it open the same port. After
+        `age` seconds a client is asked to connect again, and loses no call by that.
         """
         sizes = (
             ("grpc.max_receive_message_length", largest),
+            ("grpc.max_connection_age_ms", int(age * _SECOND)),
             ("grpc.so_reuseport", int(shares_port)),
         )
         self._server = grpc.aio.server(options=_OPTIONS + sizes, maximum_concurrent_rpcs=calls)
@@ -127,23 +133,6 @@ class GrpcListener:
     async def close(self, seconds: float) -> None:
         """Accept no more calls and wait for the open ones."""
         await self._server.stop(seconds)
-
-
-def refuse_taken(address: str) -> None:
-    """Raise `Unavailable` if somebody listens on `HOST:PORT`.
-
-    A listener that shares its port would get a part of the calls of any other one that does.
-    """
-    host, _, port = address.rpartition(":")
-    if not port.isdigit() or address.startswith("unix:"):
-        return
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host.strip("[]"), int(port)))
-        except OSError as error:
-            raise Unavailable(f"cannot listen for gRPC on {address}: {error.strerror}") from error
 
 
 async def _answer(ask: Ask, name: str, message: bytes, context: _Context) -> bytes:
