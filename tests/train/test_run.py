@@ -34,6 +34,7 @@ CHECKS = {
     "equality of the export",
     "no leakage",
     "scores of unseen rows",
+    "days of the reference",
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from goldenpath.audit.alarms.notice import RENEWABLE_KINDS
 from goldenpath.cli.tables import TableRow, table
 from goldenpath.drift.verdict import ColumnReport, DriftVerdict
 from goldenpath.observe.drift.drift_report import REPORTED_DAYS, DriftReport
@@ -27,6 +28,11 @@ def drift_page(report: DriftReport) -> str:
     lines += [f"limit of the alarm budget: {limit}" for limit in verdict.limits]
     lines += [f"finding {f.id} is {f.state}: {f.sentence}" for f in report.findings]
     lines += decision_lines(report)
+    lines += [
+        f"to train again: goldenpath renew {f.model} --until DAY --finding {f.id} --as PERSON"
+        for f in report.findings
+        if f.state == "open" and f.kind in RENEWABLE_KINDS
+    ][:1]
     return "\n".join(lines)
 
 

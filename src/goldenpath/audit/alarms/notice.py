@@ -13,6 +13,8 @@ from goldenpath.parsers.shown_text import one_line
 NoticeState = Literal["open", "resolved", "closed"]
 MOST_TEXT = 4_000
 """Letters of the longest text in a notice. The finding itself has the rest."""
+RENEWABLE_KINDS = ("shift", "new code", "missing", "pair", "group")
+"""Kinds of findings for which other data may help, so that an alarm names `goldenpath renew`."""
 TITLES = {
     "shift": "distribution shifted",
     "new code": "new code",
@@ -110,6 +112,9 @@ def notice_text(notice: Notice) -> str:
     if notice.state == "open":
         close = f"goldenpath findings close {notice.finding} --as PERSON --reason REASON"
         lines += ["", f"To close it: {close}"]
+        if notice.kind in RENEWABLE_KINDS:
+            renew = f"goldenpath renew {notice.model} --until DAY --finding {notice.finding}"
+            lines += [f"To train again with data up to a day: {renew} --as PERSON"]
     return "\n".join(lines) + "\n"
 
 

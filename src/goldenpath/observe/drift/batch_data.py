@@ -17,6 +17,7 @@ from goldenpath.observe.log.records import VERSION, VERSIONS
 from goldenpath.observe.log.segment import SUFFIX, parse_checkpoint
 from goldenpath.observe.log.segments.packed_file import PACKED
 from goldenpath.observe.log.segments.shown_rows import require_packed
+from goldenpath.observe.log.segments.stored_segments import packed_stems
 from goldenpath.project.data_digest import digest_file
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.remote_data import RemoteFile, at_url
@@ -107,7 +108,16 @@ def _in_folder(folder: Path, report: Callable[[str], object]) -> Iterator[BatchF
         raise InvalidInput(
             f"{folder} has no tables: expected files that end with {', '.join(sorted(_TABLES))}"
         )
+    twice = {
+        packed.with_name(f"{stem}.parquet")
+        for packed in files
+        if packed.name.endswith(PACKED)
+        for stem in packed_stems(packed)
+    }
     for path in files:
+        if path in twice:  # a process that was killed left it beside the file that has it
+            report(f"not counting {path}: a packed file has it")
+            continue
         report(f"counting {path}")
         yield BatchFile(str(path), path)
 

@@ -2,8 +2,14 @@
 
 from collections.abc import Sequence
 
-from goldenpath.project.spec import REFERENCE, Project
-from goldenpath.train.evaluation.evaluate import KEY, Evaluation
+import numpy as np
+
+from goldenpath.drift.dependence import FEWEST_PERIODS
+from goldenpath.drift.reference_profile import ReferenceTimes
+from goldenpath.drift.seasons import days
+from goldenpath.drift.sequential import SNAPSHOT_FLOOR
+from goldenpath.project.spec import EVALUATION, REFERENCE, Project
+from goldenpath.train.evaluation.evaluate import KEY, TIME, Evaluation
 from goldenpath.train.training_run import EQUALITY, LEAKAGE, Check
 
 MAX_SKEW = 1e-4
@@ -19,6 +25,7 @@ def evaluation_checks(evaluation: Evaluation, project: Project) -> tuple[Check, 
         *(() if is_given else (_leakage(evaluation),)),
         # A statement, not a demand: an overfitted model may still be the better one.
         Check("scores of unseen rows", True, evaluation.score_difference.sentence, 0.0),
+        Check("days of the reference", True, known_days(evaluation.reference.times), 0.0),
     )
 
 
@@ -42,6 +49,21 @@ def equality_check(skews: Sequence[float]) -> Check:
     if not skews:
         detail = "the given model is packed as it is; no scores of another run were given"
     return Check(EQUALITY, skew <= MAX_SKEW, detail, 0.0)
+
+
+def known_days(times: ReferenceTimes | None) -> str:
+    """Return whether the drift monitor will know the days of the reference, and what is lost."""
+    if times is None:
+        lost = f"{REFERENCE} and {EVALUATION} have no column {TIME!r} each"
+    else:
+        number = len(np.unique(days(times.features)))
+        if number >= FEWEST_PERIODS:
+            return f"known: {number} days, so drift is measured against their usual change"
+        lost = f"the rows are from {number} days, and {FEWEST_PERIODS} are needed"
+    return (
+        f"unknown: {lost}. The drift monitor knows no weekday, no hour and no usual change from "
+        f"day to day, so shifts up to PSI {SNAPSHOT_FLOOR:g} count as usual"
+    )
 
 
 def _leakage(evaluation: Evaluation) -> Check:

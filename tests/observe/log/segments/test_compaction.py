@@ -14,6 +14,8 @@ import pytest
 
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.home import Home
+from goldenpath.observe.drift.batch_data import batch_files
+from goldenpath.observe.drift.table_counts import count_batch
 from goldenpath.observe.log.keeping.held_records import records_to_hold
 from goldenpath.observe.log.keeping.legal_hold import place_hold
 from goldenpath.observe.log.log_check import check_log
@@ -31,6 +33,7 @@ from goldenpath.observe.log.subject_keys import Subjects
 from goldenpath.release.attest.keys import PemSigner, generate_key
 from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.serve.record.spool_format import SpoolMark, render_frame
+from goldenpath.settings import ObjectStore
 from tests.observe.log.test_prediction_log import NOW
 from tests.observe.spooling import FACTS, answer, draw, header, spool_path
 from tests.sizes import at_size
@@ -334,3 +337,25 @@ def test_names_of_replicas_may_have_dots_and_dashes(tmp_path: Path) -> None:
 
     assert contents(home) == before and check_log(home).holds
     assert StoredSegment(next(home.predictions.glob("*/*")), "20261122T09-x-r-1").replica == "x-r"
+
+
+def test_a_batch_counts_a_segment_once_that_is_loose_and_packed(home: Home, tmp_path: Path) -> None:
+    before = shutil.copytree(home.predictions, tmp_path / "before")
+    pack(home)
+    (folder,) = {path.parent for path in home.predictions.rglob(f"*{PACKED}")}
+    loose = [
+        path
+        for path in before.rglob("*.parquet")
+        if not (folder / path.name).exists() and not path.name.endswith(PACKED)
+    ]
+
+    def rows() -> int:
+        files = batch_files([str(home.predictions)], ObjectStore(), tmp_path, str)
+        return count_batch(FACTS.profile, files).counts.rows
+
+    alone = rows()
+    for path in loose:  # what a process leaves that is killed before it removes them
+        shutil.copy(path, folder)
+        shutil.copy(path.with_name(path.name.removesuffix(".parquet") + SUFFIX), folder)
+
+    assert loose and rows() == alone > 0

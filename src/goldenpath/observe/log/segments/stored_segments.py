@@ -201,7 +201,7 @@ def stored_segments(
         names = file_names(folder)
         known = {name.removesuffix(SUFFIX): "" for name in names if name.endswith(SUFFIX)}
         for packed in packed_files(folder):
-            known.update(dict.fromkeys(_stems(folder / packed), packed))
+            known.update(dict.fromkeys(packed_stems(folder / packed), packed))
         for stem in sorted(known, key=lambda each: (each.rpartition("-")[0], number_of(each))):
             yield StoredSegment(folder, stem, known[stem])
 
@@ -225,7 +225,8 @@ def packed_files(folder: Path) -> list[str]:
     return sorted(each for each in file_names(folder) if each.endswith(PACKED))
 
 
-def _stems(path: Path) -> Iterable[str]:
+def packed_stems(path: Path) -> Iterable[str]:
+    """Return the names of the segments in a packed file, without suffix."""
     try:
         return tuple(open_packed(path).places)
     except FileNotFoundError:
