@@ -101,7 +101,7 @@ def make_log(home: Home, segments: int, rows: int) -> str:
             previous = Digest.of(signed).text
             contents.append(SegmentContent(f"20261122T09-r1-{number}", signed, table))
             wanted = name if number == segments // 2 else wanted
-        content = render_packed(("prod", "credit", "r1"), contents, no_rows=b"")
+        content = render_packed(("prod", "credit", "r1"), contents, no_rows=b"", signer=signer)
         (folder / packed_name(contents, "r1")).write_bytes(content)
     return wanted
 

@@ -283,11 +283,26 @@ def read_columns(segment: StoredSegment, columns: Sequence[str]) -> pa.Table:
     return columns_of(segment.source(), segment.table_name, columns)
 
 
-def columns_of(source: Path | BytesIO, name: str, columns: Sequence[str]) -> pa.Table:
-    """Return these columns of a table like `read_columns`; `name` is for messages."""
-    with pq.ParquetFile(source) as file:
+def columns_of(
+    source: Path | BytesIO | pa.BufferReader,
+    name: str,
+    columns: Sequence[str],
+    *,
+    of_each: Sequence[int] | None = None,
+) -> pa.Table:
+    """Return these columns of a table like `read_columns`; `name` is for messages.
+
+    `of_each` is how many records each of several tables has that the file shows as one. Raises
+    `VerificationError` if it has others.
+    """
+    # What is in memory needs no other thread that reads ahead.
+    with pq.ParquetFile(source, pre_buffer=False) as file:
         known = file.schema_arrow
         _require_version(name, known)
+        if of_each is not None:
+            groups = (file.metadata.row_group(at) for at in range(file.num_row_groups))
+            if [*filter(None, of_each)] != [rows for each in groups if (rows := each.num_rows)]:
+                raise VerificationError(f"{name} has other records than its checkpoints say")
         wanted = [each for each in columns if each in known.names]
         table = file.read(columns=wanted, use_threads=False)
     for column in columns:
@@ -298,7 +313,7 @@ def columns_of(source: Path | BytesIO, name: str, columns: Sequence[str]) -> pa.
 
 
 def _table(segment: StoredSegment, columns: list[str]) -> pa.Table:
-    with pq.ParquetFile(segment.source()) as file:
+    with pq.ParquetFile(segment.source(), pre_buffer=False) as file:
         return file.read(columns=columns, use_threads=False)
 
 

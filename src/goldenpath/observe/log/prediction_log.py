@@ -122,7 +122,7 @@ class PredictionLog:
 
     def compact(self) -> Compaction:
         """Pack the segments of one packed file, if so many are due."""
-        return compact(self._predictions, self._signer.public_key(), most=1)
+        return compact(self._predictions, self._signer.public_key(), signer=self._signer, most=1)
 
     @property
     def waiting_rows(self) -> int:

@@ -107,7 +107,7 @@ def _expired(
                 (folder / segment.table_name).unlink()
             gone.append(segment.table_name)
         if packed and statements:
-            expire_packed(folder / packed, statements)
+            expire_packed(folder / packed, statements, signer)
     return gone
 
 

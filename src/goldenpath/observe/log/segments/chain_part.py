@@ -4,23 +4,19 @@ A chain of any length is checked part by part, so that memory does not grow with
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldenpath.digest import Digest
-from goldenpath.errors import GoldenPathError
 from goldenpath.merkle_tree import leaf_hash
-from goldenpath.observe.log.log_reader import columns_of, verified_table
 from goldenpath.observe.log.request_spans import RequestSpans
-from goldenpath.observe.log.retention import read_expired
-from goldenpath.observe.log.segment import Checkpoint, misplaced
-from goldenpath.observe.log.segments.stored_segments import StoredSegment
+from goldenpath.observe.log.segment import Checkpoint
 
-_COLUMNS = ("sequence", "clock_error_ns", "process")
+CHECKED_COLUMNS = ("sequence", "clock_error_ns", "process")
 _HASH = 32
 
 
@@ -90,82 +86,58 @@ class PartHashes:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedSegments:
-    """What the check of some segments has found."""
-
-    parts: tuple[tuple[ChainPart, PartHashes], ...]
-    breaks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class SealedSegment:
     """One segment that verifies."""
 
     checkpoint: Checkpoint
     content: bytes
     """Its checkpoint file."""
-    numbers: RequestSpans
-    clock_errors: frozenset[int | None]
-    processes: frozenset[str]
-    is_expired: bool
+    digest: str
+    """Digest of that file."""
+    is_expired: bool = False
 
-    @property
-    def digest(self) -> str:
-        """Digest of its checkpoint file."""
-        return Digest.of(self.content).text
+    @classmethod
+    def of(
+        cls, checkpoint: Checkpoint, content: bytes, *, is_expired: bool = False
+    ) -> "SealedSegment":
+        """Return a segment with the digest of its checkpoint file."""
+        return cls(checkpoint, content, Digest.of(content).text, is_expired)
 
-
-def check_segments(segments: Sequence[StoredSegment], public_key: bytes) -> CheckedSegments:
-    """Check segments of one replica, in the order of their numbers."""
-    stretches: list[list[_Checked]] = []
-    breaks: list[str] = []
-    for segment in segments:
-        try:
-            checked = _checked(segment, public_key, breaks)
-        except FileNotFoundError:
-            breaks.append(f"{segment.name}: it is gone")
-            continue
-        except GoldenPathError as error:
-            breaks.append(f"{segment.packed or segment.name}: {error.message}")
-            continue
-        if not stretches or not _follows(checked.checkpoint, stretches[-1][-1]):
-            stretches.append([])
-        stretches[-1].append(checked)
-    return CheckedSegments(tuple(map(_part, stretches)), tuple(dict.fromkeys(breaks)))
+    def is_followed_by(self, checkpoint: Checkpoint) -> bool:
+        """Whether a checkpoint is the next one of the chain."""
+        return (checkpoint.number, checkpoint.previous) == (self.checkpoint.number + 1, self.digest)
 
 
-def _follows(checkpoint: Checkpoint, before: _Checked) -> bool:
-    is_next = checkpoint.number == before.checkpoint.number + 1
-    return is_next and checkpoint.previous == before.digest
+@dataclass(slots=True)
+class RecordedFacts:
+    """What the records of some segments say, as far as a check needs it."""
+
+    numbers: RequestSpans = field(default_factory=RequestSpans)
+    clock_errors: set[int | None] = field(default_factory=set)
+    processes: set[str] = field(default_factory=set)
+
+    def add(self, table: pa.Table) -> None:
+        """Add the records of a table with `CHECKED_COLUMNS`, all rows at once."""
+        columns = table.unify_dictionaries()
+        self.numbers.add_numbers(columns["sequence"].drop_null().to_numpy())
+        self.clock_errors.update(pc.unique(columns["clock_error_ns"]).to_pylist())
+        named = pc.unique(columns["process"]).to_pylist()
+        self.processes.update(str(each) for each in named if each)
+
+    def merge(self, other: "RecordedFacts") -> None:
+        """Add the facts of other segments."""
+        self.numbers.add_all([other.numbers])
+        self.clock_errors |= other.clock_errors
+        self.processes |= other.processes
 
 
-def _checked(segment: StoredSegment, public_key: bytes, breaks: list[str]) -> _Checked:
-    """Check one segment. Raises `GoldenPathError` or `FileNotFoundError` if it does not count."""
-    if segment.is_expired():
-        checkpoint, numbers = read_expired(segment, public_key)
-        content = segment.checkpoint()
-        return _Checked(checkpoint, content, numbers, frozenset(), frozenset(), is_expired=True)
-    checkpoint, content = verified_table(segment, public_key)
-    table = columns_of(BytesIO(content), segment.table_name, _COLUMNS)
-    if elsewhere := misplaced(checkpoint, segment.stage, segment.model, segment.replica):
-        breaks.append(f"{segment.name}: {elsewhere}")
-    if table.num_rows != checkpoint.rows:
-        breaks.append(f"{segment.name}: expected {checkpoint.rows} records, got {table.num_rows}")
-    numbers = RequestSpans()
-    numbers.add_numbers(table["sequence"].drop_null().to_numpy())
-    errors = pc.unique(table["clock_error_ns"]).to_pylist()
-    named = pc.unique(table["process"]).to_pylist()
-    return _Checked(
-        checkpoint, segment.checkpoint(), numbers, frozenset(errors),
-        frozenset(str(each) for each in named if each), is_expired=False,
-    )  # fmt: skip
-
-
-def _part(stretch: Sequence[_Checked]) -> tuple[ChainPart, PartHashes]:
+def part_of(
+    stretch: Sequence[SealedSegment], recorded: RecordedFacts
+) -> tuple[ChainPart, PartHashes]:
+    """Return consecutive segments as one value, with what their records say."""
     known = [each.checkpoint for each in stretch]
     first, last = known[0], known[-1]
-    sequences, lost = RequestSpans(), RequestSpans()
-    sequences.add_all(each.numbers for each in stretch)
+    lost = RequestSpans()
     lost.add_all(RequestSpans.parse(each.lost_spans) for each in known)
     sealed = [each.sealed_at for each in known]
     part = ChainPart(
@@ -182,10 +154,10 @@ def _part(stretch: Sequence[_Checked]) -> tuple[ChainPart, PartHashes]:
         lost=sum(each.lost for each in known),
         torn=sum(each.torn for each in known),
         expired=sum(each.is_expired for each in stretch),
-        sequences=sequences.text,
+        sequences=recorded.numbers.text,
         lost_spans=lost.text,
-        clock_errors=tuple(frozenset[int | None]().union(*(each.clock_errors for each in stretch))),
-        processes=tuple(sorted(frozenset[str]().union(*(each.processes for each in stretch)))),
+        clock_errors=tuple(recorded.clock_errors),
+        processes=tuple(sorted(recorded.processes)),
         first_time=first.first_time,
         last_time=last.last_time,
         earliest=min((each.first_time for each in known if each.first_time), default=""),

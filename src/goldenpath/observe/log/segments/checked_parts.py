@@ -18,16 +18,12 @@ from typing import Self
 import msgspec
 import pyarrow as pa
 
-from goldenpath.errors import GoldenPathError
+from goldenpath.errors import VerificationError
 from goldenpath.home import Home
 from goldenpath.merkle_tree import leaf_hash
-from goldenpath.observe.log.segments.chain_part import (
-    ChainPart,
-    CheckedSegments,
-    PartHashes,
-    check_segments,
-)
-from goldenpath.observe.log.segments.shown_rows import shown_otherwise
+from goldenpath.observe.log.segments.chain_part import ChainPart, PartHashes
+from goldenpath.observe.log.segments.segment_check import CheckedSegments, check_segments
+from goldenpath.observe.log.segments.shown_rows import require_shown
 from goldenpath.observe.log.segments.stored_segments import Unit
 
 _PURPOSE = b"goldenpath checked parts 1"
@@ -88,7 +84,7 @@ class CheckedParts:
             return CheckedUnit(((part, lambda: self._hashes(name, unit)),))
         state = _state_of(unit)
         checked = check_segments(unit, self.public_key)
-        breaks = [*checked.breaks, *_shown(unit)]
+        breaks = [*checked.breaks, *_shown(unit, self.public_key)]
         if state and state == _state_of(unit) and not breaks:
             self._remember(unit, state, checked)
         return CheckedUnit(
@@ -198,17 +194,15 @@ def _state_of(unit: Unit) -> str:
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def _shown(unit: Unit) -> Iterator[str]:
+def _shown(unit: Unit, public_key: bytes) -> Iterator[str]:
     """Yield what a packed file shows other programs otherwise than it is."""
     if not unit[0].packed:
         return
     try:
-        wrong = shown_otherwise(unit[0].folder / unit[0].packed)
+        require_shown(unit[0].folder / unit[0].packed, public_key)
     except FileNotFoundError:
         return  # replaced meanwhile: whoever replaced it read it back
-    except GoldenPathError:
-        return  # each of its segments says so
+    except VerificationError as error:
+        yield error.message
     except (pa.ArrowException, OSError) as error:
-        wrong = f"{unit[0].packed}: other programs cannot read it: {error}"
-    if wrong:
-        yield wrong
+        yield f"{unit[0].packed}: other programs cannot read it: {error}"

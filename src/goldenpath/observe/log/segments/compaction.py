@@ -1,9 +1,9 @@
 """Packs many small segments of a replica into one file, without a change to any of them.
 
-A packed file is written under a temporary name, synced and renamed. Only then the files of its
-segments go, the checkpoint of each first. Whoever is killed in between leaves a segment in two
-places with the same bytes; readers take the packed one, and the next run removes the other. A
-segment that does not verify stays as it is: it is evidence.
+A packed file is read back in memory, written under a temporary name, synced and renamed. Only then
+the files of its segments go, the checkpoint of each first. Whoever is killed in between leaves a
+segment in two places with the same bytes; readers take the packed one, and the next run removes the
+other. A segment that does not verify stays as it is: it is evidence.
 """
 
 import io
@@ -20,14 +20,17 @@ from goldenpath.observe.log.records import SCHEMA
 from goldenpath.observe.log.segment import SUFFIX, misplaced, parse_checkpoint, require_content
 from goldenpath.observe.log.segments.packed_file import (
     PACKED,
+    BytesSource,
     PackedFile,
     SegmentContent,
     number_of,
     open_packed,
+    packed_in,
     packed_name,
     render_packed,
 )
 from goldenpath.observe.log.segments.parquet_footer import FooterFrame, ParquetParts
+from goldenpath.observe.log.segments.shown_rows import shown_otherwise
 from goldenpath.observe.log.segments.stored_segments import (
     EXPIRED,
     TABLE,
@@ -38,6 +41,7 @@ from goldenpath.observe.log.segments.stored_segments import (
     packed_files,
     stored_segments,
 )
+from goldenpath.release.attest.signatures.signer import Signer
 
 _FEWEST = 2
 _LOCK = "lock"
@@ -92,6 +96,7 @@ def compact(
     predictions: Path,
     public_key: bytes,
     *,
+    signer: Signer | None = None,
     everything: bool = False,
     most: int | None = None,
     full: PackedSize = FULL,
@@ -99,7 +104,8 @@ def compact(
     """Pack the segments that are due, and return what was done.
 
     Due are runs of segments that fill a packed file, and those of a replica that has ended. With
-    `everything` all sealed segments are due. At most `most` packed files are written.
+    `everything` all sealed segments are due. At most `most` packed files are written. `signer` has
+    the key of the log. Without it a check of the log has to compare what a packed file shows.
     """
     if not predictions.is_dir():
         return Compaction((), ())
@@ -107,7 +113,7 @@ def compact(
     with segments_unmoved(predictions):
         for folder in log_folders(predictions):
             left += _without_leftovers(folder)
-            work = _Folder(folder, public_key, everything, full, left)
+            work = _Folder(folder, public_key, signer, everything, full, left)
             try:
                 for contents in work.due():
                     packed.append(work.pack(contents))
@@ -157,6 +163,7 @@ class _Folder:
 
     folder: Path
     public_key: bytes
+    signer: Signer | None
     everything: bool
     full: PackedSize
     left: list[str]
@@ -215,11 +222,7 @@ class _Folder:
         """Write a packed file, and then remove the files of its segments."""
         replica = StoredSegment(self.folder, contents[0].stem).replica
         path = self.folder / packed_name(contents, replica)
-        try:
-            write_packed(path, replica, contents)
-        except VerificationError:
-            path.unlink()  # the segments still have their own files
-            raise
+        write_packed(path, replica, contents, self.signer)
         for each in contents:
             for suffix in (SUFFIX, EXPIRED, TABLE):
                 (self.folder / f"{each.stem}{suffix}").unlink(missing_ok=True)
@@ -269,16 +272,22 @@ def _size_of(segment: StoredSegment) -> int:
         return 0
 
 
-def write_packed(path: Path, replica: str, contents: Sequence[SegmentContent]) -> None:
-    """Write a packed file as a whole, and read it back before anybody relies on it."""
+def write_packed(
+    path: Path, replica: str, contents: Sequence[SegmentContent], signer: Signer | None
+) -> None:
+    """Write a packed file as a whole, after it was read back.
+
+    It has every segment as it is, and shows other programs the same rows: that is what is signed.
+    """
     place = (path.parts[-3], path.parts[-2], replica)
-    write_whole(path, render_packed(place, contents, no_rows=_footer_without_rows()))
-    file = open_packed(path)
-    if any(file.content(each.stem) != each for each in contents):
-        raise VerificationError(f"{path.name} was not written as it should be")
+    content = render_packed(place, contents, no_rows=_footer_without_rows(), signer=signer)
+    file = packed_in(BytesSource(path.name, content))
+    if any(file.content(each.stem) != each for each in contents) or shown_otherwise(file):
+        raise VerificationError(f"{path.name} would not be as it should be")
+    write_whole(path, content)
 
 
-def expire_packed(path: Path, statements: Mapping[str, bytes]) -> None:
+def expire_packed(path: Path, statements: Mapping[str, bytes], signer: Signer) -> None:
     """Replace records in a packed file by the statements that they expired, by stem."""
     file = open_packed(path)
     contents = [
@@ -287,7 +296,7 @@ def expire_packed(path: Path, statements: Mapping[str, bytes]) -> None:
         else file.content(stem)
         for stem in file.places
     ]
-    write_packed(path, file.directory.replica, contents)
+    write_packed(path, file.directory.replica, contents, signer)
 
 
 def _footer_without_rows() -> bytes:

@@ -4,12 +4,14 @@ PAR1
 the pages of each table                 as they were
 the documents                           zlib: checkpoints and statements of expiry
 the footers of the tables               zlib: as they were
-the directory                           JSON
+the directory                           JSON, signed by the key of the log
 the SHA-256 and the length of the directory, and `GPPACK01`
 a footer that shows all rows, its length, PAR1
 
 A table is `PAR1`, its pages, its footer, the length of that, and `PAR1`. So its digest, which the
-checkpoint signs, holds as before. The last footer is for other programs: nothing is proven by it.
+checkpoint signs, holds as before. The last footer is for other programs. Whoever packs reads it
+back, compares it with every table, and signs the directory, which names its digest. So a check
+need not compare it again. Files of version 1 have no signature.
 """
 
 import os
@@ -22,16 +24,21 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
 from goldenpath.observe.log.segments.parquet_footer import MAGIC, ParquetParts, joined_footer, tail
 from goldenpath.parsers.typed import decode_record
+from goldenpath.release.attest.signatures.p256 import is_signed
+from goldenpath.release.attest.signatures.signer import Signer
 
 PACKED = ".packed.parquet"
 NAME = re.compile(r"(\d{8}T\d\d)-(.+)\.(\d{1,12})-(\d{1,12})" + re.escape(PACKED))
 """Hour of the first segment, replica, and number of the first and the last segment."""
-VERSION = 1
+VERSION = 2
+_VERSIONS = (1, VERSION)
+_PURPOSE = b"goldenpath packed segments 2\0"
 FileState = tuple[int, int, int]
 """Inode, size and time of a file."""
 _MARK = b"GPPACK01"
@@ -74,6 +81,13 @@ class PackedDirectory(msgspec.Struct, frozen=True):
     shown: str
     """SHA-256 of the last footer."""
     segments: tuple[PackedEntry, ...]
+    signature: bytes = b""
+    """Of the directory without it; empty in version 1, and where nobody can sign."""
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that the signature covers."""
+        return _PURPOSE + msgspec.json.encode(replace(self, signature=b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,24 @@ class PackedFile:
     places: Mapping[str, PackedPlace]
     """By the stem of the segment."""
 
+    def is_signed(self, public_key: bytes) -> bool:
+        """Whether this key signed that the last footer shows the rows of the segments."""
+        directory = self.directory
+        return bool(directory.signature) and is_signed(
+            public_key, directory.signed, directory.signature
+        )
+
+    def shown(self) -> bytes:
+        """Return the last footer. Raises `VerificationError` if the directory names another."""
+        size = self.source.size
+        length = int.from_bytes(self.source.read(size - 8, 4), "little")
+        footer = self.source.read(max(0, size - 8 - length), length)
+        if Digest.of(footer).text != self.directory.shown:
+            raise VerificationError(
+                f"{self.source.name} has another footer than its directory says"
+            )
+        return footer
+
     def content(self, stem: str) -> SegmentContent:
         """Return everything that is stored of a segment."""
         return SegmentContent(stem, self.checkpoint(stem), self.table(stem), self.expiry(stem))
@@ -201,12 +233,17 @@ def number_of(stem: str) -> int:
 
 
 def render_packed(
-    place: tuple[str, str, str], contents: Sequence[SegmentContent], *, no_rows: bytes
+    place: tuple[str, str, str],
+    contents: Sequence[SegmentContent],
+    *,
+    no_rows: bytes,
+    signer: Signer | None = None,
 ) -> bytes:
     """Return the packed file of segments of one replica, in the order of their numbers.
 
     `place` is stage, model and replica. `no_rows` is the footer if all of them have expired. The
-    same segments give the same bytes. Raises `InvalidInput` if a table cannot be packed.
+    same segments give the same bytes but for the signature of `signer`. Raises `InvalidInput` if a
+    table cannot be packed.
     """
     chunks, footers, documents = [MAGIC], list[tuple[bytes, int]](), list[bytes]()
     entries, at = [], len(MAGIC)
@@ -247,6 +284,8 @@ def render_packed(
         shown=digest,
         segments=tuple(entries),
     )
+    if signer is not None:
+        written = replace(written, signature=signer.sign(written.signed))
     directory = msgspec.json.encode(written)
     length = len(directory).to_bytes(4, "little")
     chunks += [directory, sha256(directory).digest(), length, _MARK, shown, tail(shown)]
@@ -302,7 +341,7 @@ def _places(directory: PackedDirectory) -> Mapping[str, PackedPlace]:
 
 def _require_whole(directory: PackedDirectory, size: int) -> None:
     """Raise `InvalidInput` if a directory has another version or leads out of its file."""
-    if directory.version != VERSION:
+    if directory.version not in _VERSIONS:
         raise InvalidInput(f"it has version {directory.version}: expected {VERSION}")
     documents, footers = directory.documents, directory.footers
     spans = [(each.begin, each.length) for each in (documents, footers)]
@@ -320,8 +359,8 @@ def _require_whole(directory: PackedDirectory, size: int) -> None:
         raise InvalidInput("its directory does not fit")
 
 
-@lru_cache(maxsize=4)
-def _block(source: FileSource | BytesSource, block: PackedBlock) -> bytes:
+def decompressed(source: FileSource | BytesSource, block: PackedBlock) -> bytes:
+    """Return a block of a packed file. Raises `VerificationError` if it is damaged."""
     compressed = source.read(block.begin, block.length)
     try:
         content = zlib.decompressobj().decompress(compressed, block.size + 1)
@@ -330,6 +369,9 @@ def _block(source: FileSource | BytesSource, block: PackedBlock) -> bytes:
     if len(content) != block.size:
         raise VerificationError(f"{source.name} is damaged: a block has another size")
     return content
+
+
+_block = lru_cache(maxsize=4)(decompressed)
 
 
 def _state(status: os.stat_result) -> FileState:

@@ -1,47 +1,53 @@
 """The check that a packed file shows other programs the very rows of its segments."""
 
 import io
-from os import SEEK_END
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from goldenpath.digest import Digest
 from goldenpath.errors import VerificationError
 from goldenpath.observe.log.segment import parse_checkpoint, require_content
-from goldenpath.observe.log.segments.packed_file import open_packed
+from goldenpath.observe.log.segments.packed_file import PackedFile, open_packed
+from goldenpath.observe.log.segments.parquet_footer import MAGIC, tail
 
 
-def shown_otherwise(path: Path) -> str:
+def shown_otherwise(file: PackedFile) -> str:
     """Return where the rows that other programs see differ from the segments; empty if nowhere.
 
     The last footer of a packed file has to lead to the very pages of each segment. Raises what
     reading one raises.
     """
-    file = open_packed(path)
-    with path.open("rb") as content:
-        content.seek(-8, SEEK_END)
-        length = int.from_bytes(content.read(4), "little")
-        content.seek(-8 - length, SEEK_END)
-        if Digest.of(content.read(length)).text != file.directory.shown:
-            return f"{path.name} has another footer than its directory says"
-        shown = pq.read_metadata(content)
-    if (file.directory.stage, file.directory.model) != path.parts[-3:-1]:
-        return f"{path.name} is of another deployment than its folder"
+    name = file.source.name
+    shown = pq.read_metadata(io.BytesIO(MAGIC + file.shown() + tail(file.shown())))
     group = 0
     for stem, place in file.places.items():
         table = file.table(stem)
         if table is None:
             continue
         own = pq.read_metadata(io.BytesIO(table))
-        shift = place.entry.begin - 4
+        shift = place.entry.begin - len(MAGIC)
         groups = range(group, group + own.num_row_groups)
         if groups.stop > shown.num_row_groups or not _same(own, shown, group, shift):
-            return f"{path.name} shows other programs something else than segment {stem}"
+            return f"{name} shows other programs something else than segment {stem}"
         group = groups.stop
     if group != shown.num_row_groups:
-        return f"{path.name} shows other programs more than its segments"
+        return f"{name} shows other programs more than its segments"
     return ""
+
+
+def require_shown(path: Path, public_key: bytes) -> None:
+    """Raise `VerificationError` if a packed file shows other programs other rows than it has.
+
+    If the key of the log signed the directory, whoever packed it has compared them: then the
+    digest of the last footer is enough.
+    """
+    file = open_packed(path)
+    if (file.directory.stage, file.directory.model) != path.parts[-3:-1]:
+        raise VerificationError(f"{path.name} is of another deployment than its folder")
+    if file.is_signed(public_key):
+        file.shown()
+    elif wrong := shown_otherwise(file):
+        raise VerificationError(wrong)
 
 
 def require_packed(path: Path) -> None:
@@ -51,7 +57,7 @@ def require_packed(path: Path) -> None:
         table = file.table(stem)
         if table is not None:
             require_content(stem, table, parse_checkpoint(file.checkpoint(stem), None))
-    if wrong := shown_otherwise(path):
+    if wrong := shown_otherwise(file):
         raise VerificationError(wrong)
 
 

@@ -6,12 +6,13 @@ every program can read. The encrypted inputs are left out: the line has the comm
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldenpath.merkle_tree import leaf_hash, tree_head
+from goldenpath.merkle_tree import LEAF_MARK, tree_head
 
 _CIPHERTEXT = "input_ciphertext"
 _UNSAFE = r'["\\\x00-\x1f]'
@@ -26,6 +27,12 @@ def record_lines(table: pa.Table) -> list[bytes]:
     each other column, which is the same in all records. Times are nanoseconds since 1970, and bytes
     are hexadecimal.
     """
+    return [line[1:] for line in _marked_lines(table)]
+
+
+def _marked_lines(table: pa.Table) -> list[bytes]:
+    """Return each leaf after the mark of leaves, as it is hashed."""
+    table = table.combine_chunks()
     varying: list[str] = []
     shared: dict[str, object] = {}
     for name in table.column_names:
@@ -33,12 +40,15 @@ def record_lines(table: pa.Table) -> list[bytes]:
             shared[name] = table[name][0].as_py() if table.num_rows else None
         elif name != _CIPHERTEXT:
             varying.append(name)
-    head = _json({"columns": varying, "shared": shared}).encode()
+    head = LEAF_MARK + _json({"columns": varying, "shared": shared}).encode()
     if not varying:
-        return [head] + [b"[]"] * table.num_rows
+        return [head] + [LEAF_MARK + b"[]"] * table.num_rows
     texts = [_texts(table[name]) for name in varying]
+    # Mark and brackets are part of the first and the last value, so that no line is made twice.
+    texts[0] = _joined(f"{LEAF_MARK.decode()}[", texts[0])
+    texts[-1] = _joined(texts[-1], "]")
     lines = _joined(*texts, separator=",").cast(pa.binary()).to_pylist()
-    return [head, *(b"[%b]" % line for line in lines if line is not None)]
+    return [head, *(line for line in lines if line is not None)]
 
 
 def _is_shared(column: Column) -> bool:
@@ -50,7 +60,7 @@ def _is_shared(column: Column) -> bool:
 
 def tree_of_records(table: pa.Table) -> str:
     """Return the tree head over the records of a table."""
-    return head_text([leaf_hash(line) for line in record_lines(table)])
+    return head_text([sha256(line).digest() for line in _marked_lines(table)])
 
 
 def head_text(leaves: Sequence[bytes]) -> str:
@@ -69,9 +79,7 @@ def _texts(column: Column) -> Column:
     if pa.types.is_string(kind):
         return _quoted(column)
     if pa.types.is_fixed_size_binary(kind):
-        values = column.to_pylist()
-        hexadecimal = [None if value is None else f'"{value.hex()}"' for value in values]
-        return pa.chunked_array([pa.array(hexadecimal, pa.string())])
+        return pa.chunked_array([_hexadecimal(chunk) for chunk in column.chunks], pa.string())
     if pa.types.is_list(kind):
         return _each(column)
     if pa.types.is_floating(kind):
@@ -79,6 +87,20 @@ def _texts(column: Column) -> Column:
     if pa.types.is_timestamp(kind):
         column = column.cast(pa.int64())
     return column.cast(pa.string())
+
+
+def _hexadecimal(chunk: "pa.Array[Any]") -> "pa.Array[Any]":
+    """Return bytes of a fixed size as hexadecimal texts, all at once."""
+    width = chunk.type.byte_width
+    whole = chunk.fill_null(bytes(width))  # in new memory, from its beginning
+    content = whole.buffers()[1]
+    begin, size = whole.offset * width, len(whole) * width
+    digits = content[begin : begin + size].to_pybytes().hex().encode() if content else b""
+    fixed = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(2 * width), len(whole), [None, pa.py_buffer(digits)]
+    )
+    texts = _joined('"', pa.chunked_array([fixed.cast(pa.binary()).cast(pa.string())]), '"')
+    return pc.if_else(chunk.is_valid(), texts, None).combine_chunks()
 
 
 def _joined(*parts: "Column | str", separator: str = "") -> Column:

@@ -7,6 +7,7 @@ form, so the code compares the fixed bytes instead of parsing them.
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -57,6 +58,7 @@ def to_pem(der: bytes) -> str:
     return f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"
 
 
+@lru_cache(maxsize=64)  # a long log has many signatures of one key
 def _point(der: bytes) -> ec.EllipticCurvePublicKey | None:
     if len(der) != len(_HEAD) + 65 or not der.startswith(_HEAD) or der[len(_HEAD)] != 4:
         return None
