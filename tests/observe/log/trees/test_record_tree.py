@@ -70,6 +70,19 @@ def test_another_value_in_any_column_gives_another_tree(name: str) -> None:
     assert tree_of_records(table().set_column(place, name, other)) != tree_of_records(table())
 
 
+def test_bytes_are_the_same_text_wherever_their_table_begins() -> None:
+    values = [bytes([each]) * 32 if each % 3 else None for each in range(9)]
+    column = pa.chunked_array(
+        [pa.array(values[:4], pa.binary(32)), pa.array(values[4:], pa.binary(32))]
+    )
+    whole = pa.table({"row": list(range(9)), "input_commitment": column})
+
+    for begin, length in ((0, 9), (1, 7), (4, 2)):
+        lines = record_lines(whole.slice(begin, length))[1:]
+        expected = [each and each.hex() for each in values[begin : begin + length]]
+        assert [json.loads(line)[-1] for line in lines] == expected
+
+
 def test_a_proof_leads_from_a_line_to_the_tree() -> None:
     leaves = [leaf_hash(line) for line in record_lines(table())]
     root = root_of_inclusion(leaves[2], 2, 3, inclusion_proof(leaves, 2))

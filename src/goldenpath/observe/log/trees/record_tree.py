@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -90,17 +91,18 @@ def _texts(column: Column) -> Column:
 
 
 def _hexadecimal(chunk: "pa.Array[Any]") -> "pa.Array[Any]":
-    """Return bytes of a fixed size as hexadecimal texts, all at once."""
-    width = chunk.type.byte_width
-    whole = chunk.fill_null(bytes(width))  # in new memory, from its beginning
+    """Return bytes of a fixed size as hexadecimal texts in quotes, all at once."""
+    width, rows = chunk.type.byte_width, len(chunk)
+    whole = chunk.fill_null(bytes(width))
     content = whole.buffers()[1]
-    begin, size = whole.offset * width, len(whole) * width
-    digits = content[begin : begin + size].to_pybytes().hex().encode() if content else b""
-    fixed = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(2 * width), len(whole), [None, pa.py_buffer(digits)]
-    )
-    texts = _joined('"', pa.chunked_array([fixed.cast(pa.binary()).cast(pa.string())]), '"')
-    return pc.if_else(chunk.is_valid(), texts, None).combine_chunks()
+    if not rows or content is None:
+        return pa.nulls(rows, pa.string())
+    digits = memoryview(content)[whole.offset * width :][: rows * width].hex().encode()
+    texts = np.full((rows, 2 * width + 2), ord('"'), np.uint8)
+    texts[:, 1:-1] = np.frombuffer(digits, np.uint8).reshape(rows, 2 * width)
+    ends = np.arange(rows + 1, dtype=np.int32) * np.int32(texts.shape[1])
+    quoted = pa.StringArray.from_buffers(rows, pa.py_buffer(ends.data), pa.py_buffer(texts.data))
+    return pc.if_else(chunk.is_valid(), quoted, None) if chunk.null_count else quoted
 
 
 def _joined(*parts: "Column | str", separator: str = "") -> Column:
