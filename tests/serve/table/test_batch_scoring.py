@@ -14,6 +14,7 @@ import pytest
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.http.client import Call, TimedReply
 from goldenpath.project.spec import Band, Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.serve.table.asked_rows import MOST_ATTEMPTS
 from goldenpath.serve.table.batch_scoring import Scored, ScoreOptions, score_table
 
 POLICY = DecisionPolicy((Band("low", 0.5, "accept"), Band("high", 1.01, "decline")))
@@ -159,6 +160,8 @@ def test_a_busy_server_is_asked_again_and_a_lost_one_ends_the_run(
 
     with pytest.raises(Unavailable, match="does not answer"):
         scored(server, wish)
+    requests = -(-wish.part_rows // wish.batch_rows)
+    assert 10**9 - server.busy == MOST_ATTEMPTS * requests, "the next part is not asked for then"
 
 
 @pytest.mark.parametrize("ending", ["csv", "arrow"])

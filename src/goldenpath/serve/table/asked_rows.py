@@ -1,4 +1,8 @@
-"""Asks a served model for the rows of a table, and gives each row its answer or its refusal."""
+"""Asks a served model for the rows of a table, and gives each row its answer or its refusal.
+
+There are three steps, so that the model can work while its caller reads and writes: the numbers
+of the rows (`prepared`), their answers (`ask`), and the table of both (`answers`).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,17 +58,44 @@ class _Error(msgspec.Struct):
     error: str = ""
 
 
-@dataclass(slots=True, eq=False)
-class _Answered:
+Texts = NDArray[np.object_]
+"""A text or None for each row."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedRows:
+    """Rows of a table as the model takes them."""
+
+    table: pa.Table
+    rows: TableRows
+    subjects: Sequence[str] | None
+    first: int
+    """The number of the first row."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnsweredRows:
     """The answers of one table so far, row by row."""
 
     numbers: NDArray[np.float64]
-    refused: list[str | None]
-    predictions: list[str | None]
-    releases: list[str | None]
-    slots: list[str | None]
+    refused: Texts
+    predictions: Texts
+    releases: Texts
+    slots: Texts
     failed: NDArray[np.bool_]
     """Rows that the model could not answer; the policy has an outcome for them."""
+
+
+def _no_answers(prepared: PreparedRows, width: int) -> AnsweredRows:
+    count = prepared.table.num_rows
+    refused, predictions, releases, slots = (np.full(count, None, np.object_) for _ in range(4))
+    answered = AnsweredRows(
+        np.full((count, width), np.nan), refused, predictions, releases, slots,
+        np.zeros(count, np.bool_),
+    )  # fmt: skip
+    for row, reason in prepared.rows.refusals.items():
+        answered.refused[row] = reason
+    return answered
 
 
 class AskedRows:
@@ -77,41 +108,40 @@ class AskedRows:
         self._sleep, self._batch_rows = sleep, batch_rows
         self._inputs, self._rules = InputRules(contract), AnswerRules(contract)
 
-    def answers(self, table: pa.Table, asking: Asking, first: int) -> pa.Table:
-        """Return a row of answers for each row; `first` is the number of the first one.
+    def prepared(self, table: pa.Table, asking: Asking, first: int) -> PreparedRows:
+        """Return the numbers of each row; `first` is the number of the first one.
 
-        Raises `Unavailable` if the model does not answer.
+        Raises `InvalidInput` for a column whose type no feature has.
         """
-        rows = table_rows(table, self._contract, self._inputs)
-        count = table.num_rows
-        answered = _Answered(
-            np.full((count, self._rules.width), np.nan),
-            [rows.refusals.get(row) for row in range(count)],
-            [None] * count, [None] * count, [None] * count, np.zeros(count, np.bool_),
-        )  # fmt: skip
         subjects = None
         if asking.subject:
             subjects = [str(value) for value in table[asking.subject].to_pylist()]
-        refused = np.array(sorted(rows.refusals), np.int64)
-        fitting = np.setdiff1d(np.arange(count), refused, assume_unique=True)
+        rows = table_rows(table, self._contract, self._inputs)
+        return PreparedRows(table, rows, subjects, first)
+
+    def ask(self, prepared: PreparedRows, asking: Asking) -> AnsweredRows:
+        """Return an answer or a refusal for each row.
+
+        Raises `Unavailable` if the model does not answer.
+        """
+        answered = _no_answers(prepared, self._rules.width)
+        refused = np.array(sorted(prepared.rows.refusals), np.int64)
+        fitting = np.setdiff1d(np.arange(prepared.table.num_rows), refused, assume_unique=True)
         # Refused rows are asked for too: a refusal is recorded, and counts for drift.
         for places in (fitting, refused):
             batches = [
                 places[at : at + self._batch_rows] for at in range(0, len(places), self._batch_rows)
             ]
             self._fill(
-                batches,
-                lambda part: self._call(rows, part, subjects, asking),
-                answered,
-                asking.release,
+                batches, lambda part: self._call(prepared, part, asking), answered, asking.release
             )
-        return self._table(table, asking.keep, first, answered)
+        return answered
 
     def _fill(
         self,
         waiting: list[NDArray[np.int64]],
         call: Callable[[NDArray[np.int64]], Call],
-        answered: _Answered,
+        answered: AnsweredRows,
         release: str,
     ) -> None:
         """Ask until each batch of places is answered or refused."""
@@ -139,24 +169,19 @@ class AskedRows:
                 self._sleep(pause_after(failures - 1, first=FIRST_PAUSE, longest=LONGEST_PAUSE))
             waiting = again
 
-    def _call(
-        self,
-        rows: TableRows,
-        part: NDArray[np.int64],
-        subjects: Sequence[str] | None,
-        asking: Asking,
-    ) -> Call:
+    def _call(self, prepared: PreparedRows, part: NDArray[np.int64], asking: Asking) -> Call:
         parameters: dict[str, object] = {**asking.labels}
-        if subjects is not None:
-            parameters["subjects"] = [subjects[row] for row in part.tolist()]
-        return inference_call(rows.values[part], self._contract, parameters, is_binary=True)
+        if prepared.subjects is not None:
+            parameters["subjects"] = [prepared.subjects[row] for row in part.tolist()]
+        values = prepared.rows.values[part]
+        return inference_call(values, self._contract, parameters, is_binary=True)
 
-    def _is_to_split(self, part: NDArray[np.int64], answered: _Answered) -> bool:
+    def _is_to_split(self, part: NDArray[np.int64], answered: AnsweredRows) -> bool:
         # Rows that were refused before they were sent need no search for the one at fault.
         return len(part) > 1 and answered.refused[int(part[0])] is None
 
     def _take(
-        self, part: NDArray[np.int64], reply: TimedReply, answered: _Answered, release: str
+        self, part: NDArray[np.int64], reply: TimedReply, answered: AnsweredRows, release: str
     ) -> None:
         answering = reply.headers.get(HEADER_RELEASE, "")
         if release and reply.status == 200 and answering != release:
@@ -165,13 +190,14 @@ class AskedRows:
                 hint="goldenpath status says which releases have traffic",
             )
         prediction = reply.headers.get(HEADER_PREDICTION, "")
-        for place, row in enumerate(part.tolist()):
-            if prediction:
-                answered.predictions[row] = f"{prediction}-{place}"
-            answered.releases[row] = reply.headers.get(HEADER_RELEASE)
-            answered.slots[row] = reply.headers.get(HEADER_SLOT)
-            if reply.status != 200 and answered.refused[row] is None:
-                answered.refused[row] = _error(reply)
+        if prediction:
+            answered.predictions[part] = [f"{prediction}-{place}" for place in range(len(part))]
+        answered.releases[part] = reply.headers.get(HEADER_RELEASE)
+        answered.slots[part] = reply.headers.get(HEADER_SLOT)
+        if reply.status != 200:
+            # A reason that names the column was found before the row was sent.
+            is_unnamed = [reason is None for reason in answered.refused[part]]
+            answered.refused[part[np.array(is_unnamed)]] = _error(reply)
         if reply.status == 200:
             answered.numbers[part] = _numbers(reply).reshape(len(part), self._rules.width)
         elif reply.status == 500:
@@ -179,9 +205,11 @@ class AskedRows:
         elif reply.status not in ABOUT_ROWS:
             raise Unavailable(f"the model refused the request: {_error(reply)}")
 
-    def _table(
-        self, table: pa.Table, keep: Sequence[str], first: int, answered: _Answered
+    def answers(
+        self, prepared: PreparedRows, answered: AnsweredRows, keep: Sequence[str]
     ) -> pa.Table:
+        """Return a row of answers for each row."""
+        table, first = prepared.table, prepared.first
         count, numbers = table.num_rows, answered.numbers
         columns: dict[str, object] = {"row": pa.array(np.arange(first, first + count))}
         columns |= {name: table[name] for name in keep}
@@ -199,12 +227,14 @@ class AskedRows:
             decided = self._rules.decide(numbers)
             has_outcome = is_answer | answered.failed
             for name, listed in (("band", decided.bands), ("outcome", decided.outcomes)):
-                texts = [text if has_outcome[row] else None for row, text in enumerate(listed)]
+                texts = np.array(listed, np.object_)
+                texts[~has_outcome] = None
                 columns[name] = pa.array(texts, pa.string())
-        columns["prediction"] = pa.array(answered.predictions, pa.string())
-        columns["release"] = pa.array(answered.releases, pa.string())
-        columns["slot"] = pa.array(answered.slots, pa.string())
-        columns["refused"] = pa.array(answered.refused, pa.string())
+        for name, given in (
+            ("prediction", answered.predictions), ("release", answered.releases),
+            ("slot", answered.slots), ("refused", answered.refused),
+        ):  # fmt: skip
+            columns[name] = pa.array(given, pa.string())
         return pa.table(columns)
 
 

@@ -1,32 +1,42 @@
 """Scores data of any size by a served model, part by part, and writes the answers as a table.
 
 The model server answers, so contract, policy, records, drift and trace are those of every caller.
-A part is written whole before the next one is asked for. After a crash the same command goes on
-with the first missing part; what was asked and not written is asked, and recorded, again.
+While it answers one part, the one before is written and the next one is read: two parts are in
+memory. After a crash the same command goes on with the first missing part; what was asked and not
+written is asked, and recorded, again.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goldenpath.errors import InvalidInput
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.feature_parts import declared_names
-from goldenpath.serve.table.asked_rows import BATCH_ROWS, Ask, AskedRows, Asking
+from goldenpath.serve.table.asked_rows import (
+    BATCH_ROWS,
+    AnsweredRows,
+    Ask,
+    AskedRows,
+    Asking,
+    PreparedRows,
+)
 from goldenpath.serve.table.result_folder import ResultFolder
 from goldenpath.serve.table.result_place import FORMATS, ResultPlace, table_writer
 from goldenpath.serve.table.scored_data import DataFile, data_files
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.table_file import batches
 
-PART_ROWS = 20_000
-"""Rows that are in memory at a time, and that a crash may cost."""
+PART_ROWS = 10_000
+"""Rows of a part. Two parts are in memory at a time, and a crash may cost both."""
 _JOB = "job.json"
 _DONE = ".done"
 """The ending of the part that says that a file is done, and how many rows it has."""
@@ -126,6 +136,15 @@ def score_table(
 
 
 @dataclass(frozen=True, slots=True)
+class _AskedPart:
+    """A part whose answers come, or have come."""
+
+    name: str
+    prepared: PreparedRows
+    answered: Future[AnsweredRows]
+
+
+@dataclass(frozen=True, slots=True)
 class _Scoring:
     """One run over the files of the data."""
 
@@ -140,19 +159,35 @@ class _Scoring:
         marker, names = f"{number:08}{_DONE}", set(self.place.names())
         if marker in names:
             return first + int(self.place.read(marker))
-        row = first
-        with file.here() as path:
+        row, waiting = first, list[_AskedPart]()
+        # One thread asks, in the order of the parts.
+        with file.here() as path, ThreadPoolExecutor(1) as asker:
             for part, table in enumerate(self._tables(path)):
                 name = f"{number:08}-{part:08}.parquet"
                 if name not in names:
-                    answers = self.asked.answers(table, self.wish.asking, row)
-                    sink = pa.BufferOutputStream()
-                    pq.write_table(answers, sink, compression="zstd")
-                    self.place.write(name, sink.getvalue().to_pybytes())
-                    self.report(f"{row + table.num_rows} rows")
+                    prepared = self.asked.prepared(table, self.wish.asking, row)
+                    before = waiting[-1].answered if waiting else None
+                    answered = asker.submit(self._ask, prepared, before)
+                    waiting.append(_AskedPart(name, prepared, answered))
                 row += table.num_rows
+                if len(waiting) > 1:
+                    self._write(waiting.pop(0))
+            for last in waiting:
+                self._write(last)
         self.place.write(marker, str(row - first).encode())
         return row
+
+    def _ask(self, prepared: PreparedRows, before: Future[AnsweredRows] | None) -> AnsweredRows:
+        if before is not None:
+            before.result()  # nothing more is asked of a model that has failed
+        return self.asked.ask(prepared, self.wish.asking)
+
+    def _write(self, part: _AskedPart) -> None:
+        answers = self.asked.answers(part.prepared, part.answered.result(), self.wish.keep)
+        sink = pa.BufferOutputStream()
+        pq.write_table(answers, sink)
+        self.place.write(part.name, sink.getvalue().to_pybytes())
+        self.report(f"{part.prepared.first + answers.num_rows} rows")
 
     def _tables(self, path: Path) -> Iterator[pa.Table]:
         """Yield the rows as tables of as many rows; only the last one has fewer."""
@@ -213,15 +248,15 @@ def _begin(place: ResultPlace, job: _Job) -> int:
             "there are parts of another job: other data, columns or model",
             hint="remove them (they end with .parts), or name another result",
         )
-    return sum(_part(place, name).num_rows for name in _answers(names))
+    return sum(_opened(place, name).metadata.num_rows for name in _answers(names))
 
 
 def _answers(names: Sequence[str]) -> list[str]:
     return [name for name in names if name.endswith(".parquet")]
 
 
-def _part(place: ResultPlace, name: str) -> pa.Table:
-    return pq.read_table(pa.BufferReader(place.read(name)))
+def _opened(place: ResultPlace, name: str) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(place.read(name)))
 
 
 def _joined(parts: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -237,11 +272,11 @@ def _merge(place: ResultPlace, out: Path | str) -> tuple[int, int, Counter[str],
         raise InvalidInput("the data have no rows: expected a table with rows")
     # A column of a part may hold nothing, so its type follows from all parts.
     schema = pa.unify_schemas(
-        [_part(place, name).schema for name in names], promote_options="permissive"
+        [_opened(place, name).schema_arrow for name in names], promote_options="permissive"
     )
     with place.whole() as sink, table_writer(sink, PurePosixPath(out).suffix, schema) as write:
         for name in names:
-            table = _part(place, name).cast(schema)
+            table = _opened(place, name).read().cast(schema)
             write(table)
             rows += table.num_rows
             refused += table.num_rows - table["refused"].null_count
@@ -252,4 +287,5 @@ def _merge(place: ResultPlace, out: Path | str) -> tuple[int, int, Counter[str],
 
 
 def _counted(table: pa.Table, name: str) -> Mapping[str, int]:
-    return Counter(str(value) for value in table[name].drop_null().to_pylist())
+    counts = pc.value_counts(table[name].drop_null())
+    return {str(each["values"]): each["counts"].as_py() for each in counts}
