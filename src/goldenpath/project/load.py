@@ -103,8 +103,8 @@ def faults(
         return (Fault(FILE, "", "valid TOML", error.message),)
     result = list(_declared_faults(root, value, read=True))
     for file in (LOCK, "pyproject.toml"):
-        if not (root / file).is_file():
-            hint = lock_cure(root) if file == LOCK else ""
+        if not (root / file).is_file() and (file != LOCK or workspace_of(root) is None):
+            hint = "run uv lock" if file == LOCK else ""
             result.append(Fault(file, "", "a file that uv can read", "no such file", hint))
     written = statement_faults(root, _required(value), now, scene)
     # Contract and limits are compared if they can be read, approved or not.
@@ -153,21 +153,18 @@ def _limited(root: Path) -> tuple[str, ...]:
     return tuple(limit.metric for limit in msgspec.convert(limits["metrics"], list[_Limit]))
 
 
-def lock_cure(root: Path) -> str:
-    """Return how a project without a lock gets one.
+def workspace_of(root: Path) -> Path | None:
+    """Return the folder of the uv workspace whose lock a project without one has; None if none.
 
-    A release has exactly the packages of its lock. The lock of a workspace has those of all of its
-    members, so a project that is one of them has to leave it.
+    Only folders of the project's repository count: a build knows no others.
     """
     own = root.resolve()
-    above = next((folder for folder in own.parents if (folder / LOCK).is_file()), None)
-    if above is None:
-        return "run uv lock"
-    return (
-        f"{above / LOCK} is the lock of a workspace. Add exclude = "
-        f'["{own.relative_to(above).as_posix()}"] under [tool.uv.workspace] in '
-        f"{above / 'pyproject.toml'}, then run uv lock in {root} and commit both"
-    )
+    for folder in (own, *own.parents):
+        if folder != own and (folder / LOCK).is_file():
+            return folder
+        if (folder / ".git").exists():
+            return None
+    return None
 
 
 def declared_data(root: Path) -> tuple[DataSource, ...]:

@@ -198,13 +198,13 @@ def _prepared(
     _empty(work)
     source = work / "source"
     with open_checkout(root, uv.tools) as checkout:
-        checkout.export(source, data_in_project(root, project.data))
+        workspace = checkout.export(source, data_in_project(root, project.data))
         state, thresholds = checkout.state, changed_at(checkout.repository, THRESHOLDS)
     refuse_other_declaration(project, source)
     network = project.training.network
     lock, locked = accepted_lock(
-        source, uv, project.indexes, project.file_hosts, network=network
-    )  # fmt: skip
+        source, uv, project.indexes, project.file_hosts, network=network, workspace=workspace
+    )
     paths = fetch_all_data(root, project.data, data_cache)
     datasets = _described(project, paths)
     report("making the locked environment")

@@ -1,5 +1,6 @@
 """Reads the state of the project's git repository, which the release records as its source."""
 
+import os
 import re
 import subprocess
 import tempfile
@@ -7,10 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
 from goldenpath.errors import Unavailable
+from goldenpath.files import open_below
+from goldenpath.train.environment.uv_lock import FILE as LOCK
+from goldenpath.train.environment.uv_lock import MAX_LOCK
+from goldenpath.train.environment.workspace_lock import WorkspaceLock, member_lock, read_workspace
 from goldenpath.train.source.project_repository import ProjectRepository, project_repository
 from goldenpath.train.source.source_export import (
     TreeEntry,
@@ -33,12 +39,49 @@ class Checkout:
     changes: tuple[str, ...]
     """Files that differ from the commit, are new or are missing."""
 
-    def export(self, target: Path, left_out: tuple[str, ...]) -> None:
-        """Write the files into the new folder `target`: of the commit, or as they are if dirty."""
+    def export(self, target: Path, left_out: tuple[str, ...]) -> WorkspaceLock | None:
+        """Write the files into the new folder `target`: of the commit, or as they are if dirty.
+
+        A member of a uv workspace gets its part of the workspace's lock, which is returned.
+        """
         if self.state.dirty:
             export_work_tree(self.repository, target, left_out)
         else:
             export_commit(self.repository, self.entries, target, left_out)
+        if os.path.lexists(target / LOCK):
+            return None
+        workspace = self._workspace()
+        if workspace is not None:
+            (target / LOCK).write_bytes(member_lock(workspace))
+        return workspace
+
+    def _workspace(self) -> WorkspaceLock | None:
+        """Return the lock in the nearest folder above the project, below the top of the tree."""
+        own = PurePosixPath(self.repository.prefix)
+        for folder in own.parents if self.repository.prefix else ():
+            workspace = read_workspace(
+                str(self.repository.top / folder),
+                own.relative_to(folder).as_posix(),
+                partial(self._below, folder),
+            )
+            if workspace is not None:
+                return workspace
+        return None
+
+    def _below(self, folder: PurePosixPath, path: str) -> bytes | None:
+        """Return a file below a folder of the repository; None if there is none."""
+        repository, name = self.repository, str(folder / path)
+        if self.state.dirty:
+            try:
+                with open_below(repository.top, name) as file:
+                    return file.read(MAX_LOCK + 1)
+            except FileNotFoundError:
+                return None
+        listed = repository.text("ls-tree", "--full-tree", repository.commit, "--", name)
+        if not listed.startswith("100"):  # the mode of a file; a link is 120000
+            return None
+        (content,) = (b"".join(chunks) for chunks in repository.objects([listed.split()[2]]))
+        return content
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Judges the lock of a project. `goldenpath check` and the build use this one judgement."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from goldenpath.errors import GoldenPathError, InvalidInput, Unavailable
 from goldenpath.files import open_below
 from goldenpath.parsers.fault import Fault
-from goldenpath.project.load import lock_cure
+from goldenpath.project.load import workspace_of
 from goldenpath.train.environment.uv_lock import (
     FILE,
     MAX_LOCK,
@@ -15,21 +16,51 @@ from goldenpath.train.environment.uv_lock import (
     refuse_sources,
 )
 from goldenpath.train.environment.uv_program import Uv, refuse_other_python
+from goldenpath.train.environment.workspace_lock import (
+    DECLARATION,
+    WorkspaceLock,
+    member_lock,
+    read_workspace,
+)
 
 _STALE = ("needs to be updated", "Ignoring existing lockfile", "Resolving despite existing")
 """uv's messages for a lock that does not fit. Its exit status is the same for every failure."""
 
 
 def read_lock(root: Path) -> bytes:
-    """Return the bytes of the lock. Raises `InvalidInput` if there is none, or a link."""
+    """Return the bytes of the lock; those that the lock of a workspace has for this member.
+
+    Raises `InvalidInput` if there is none, or a link.
+    """
+    if not os.path.lexists(root / FILE):
+        workspace = workspace_above(root)
+        if workspace is None:
+            raise InvalidInput(
+                f"{root / FILE} is missing: expected a lock of uv", hint="run uv lock"
+            )
+        return member_lock(workspace)
+    return _content(root)
+
+
+def workspace_above(root: Path) -> WorkspaceLock | None:
+    """Return the lock of the workspace that a project without a lock is in; None if it has one."""
+    folder = None if os.path.lexists(root / FILE) else workspace_of(root)
+    if folder is None:
+        return None
+    member = root.resolve().relative_to(folder).as_posix()
+    return read_workspace(
+        str(folder),
+        member,
+        lambda name: _content(folder, name) if os.path.lexists(folder / name) else None,
+    )
+
+
+def _content(folder: Path, name: str = FILE) -> bytes:
     try:
-        with open_below(root, FILE) as file:
+        with open_below(folder, name) as file:
             return file.read(MAX_LOCK + 1)
-    except FileNotFoundError as error:
-        message = f"{root / FILE} is missing: expected a lock of uv"
-        raise InvalidInput(message, hint=lock_cure(root)) from error
     except OSError as error:
-        raise InvalidInput(f"{root / FILE} cannot be read: {error.strerror}") from error
+        raise InvalidInput(f"{folder / name} cannot be read: {error.strerror}") from error
 
 
 def accepted_lock(
@@ -39,10 +70,12 @@ def accepted_lock(
     hosts: tuple[str, ...],
     *,
     network: bool = False,
+    workspace: WorkspaceLock | None = None,
 ) -> tuple[bytes, tuple[LockedPackage, ...]]:
     """Return the lock and its packages.
 
-    `network` says whether the project's own build backend may use the network.
+    `network` says whether the project's own build backend may use the network. `workspace` is where
+    the lock in `root` was derived from.
 
     Raises `InvalidInput` if the lock is missing, malformed or stale, or has a source that is not
     allowed. Raises `Unavailable` if uv cannot compare it with `pyproject.toml`.
@@ -51,7 +84,7 @@ def accepted_lock(
     packages = parse_lock(content)
     # Before uv reads the lock, because uv would contact whatever index the lock names.
     refuse_sources(packages, indexes, hosts)
-    _refuse_stale(root, uv, network=network)
+    _refuse_stale(root, uv, workspace or workspace_above(root), network=network)
     return content, packages
 
 
@@ -63,11 +96,12 @@ def lock_faults(
     *,
     network: bool = False,
 ) -> Iterator[Fault]:
-    """Yield the fault for which a build would refuse the lock. A missing file is no fault here.
+    """Yield the fault for which a build would refuse the lock. Without any there is none here.
 
     Raises `Unavailable` if that cannot be found out.
     """
-    if not (root / FILE).exists() or not (root / "pyproject.toml").exists():
+    has_lock = (root / FILE).exists() or workspace_of(root) is not None
+    if not has_lock or not (root / "pyproject.toml").exists():
         return
     try:
         accepted_lock(root, uv, indexes, hosts, network=network)
@@ -77,15 +111,27 @@ def lock_faults(
         yield Fault(FILE, "", "a lock that a build accepts", error.message, error.hint or "")
 
 
-def _refuse_stale(root: Path, uv: Uv, *, network: bool) -> None:
+def _refuse_stale(root: Path, uv: Uv, workspace: WorkspaceLock | None, *, network: bool) -> None:
+    around: dict[str, bytes] = {}
+    if workspace is not None:
+        own = str(PurePosixPath(workspace.member) / DECLARATION)
+        around = {name: each for name, each in workspace.declarations.items() if name != own}
+        around[FILE] = workspace.content
     offline = () if network else ("--offline",)
-    process = uv.check(["lock", "--check", "--verbose", *offline], root, network=network)
+    process = uv.check(
+        ["lock", "--check", "--verbose", *offline],
+        root,
+        network=network,
+        place=workspace.member if workspace else "",
+        around=around,
+    )
     if process.returncode == 0:
         return
     if any(words in process.stderr for words in _STALE):
         raise InvalidInput(
-            f"{root / FILE} is stale: pyproject.toml has other requirements than the lock",
-            hint="run uv lock and commit uv.lock",
+            f"{Path(workspace.folder if workspace else root) / FILE} is stale: pyproject.toml "
+            "has other requirements than the lock",
+            hint="run uv lock and commit uv.lock" if workspace is None else workspace.cure,
         )
     refuse_other_python(process.stderr, uv.python)
     lines = [line for line in process.stderr.splitlines() if not line.startswith(_LEVELS)]

@@ -109,7 +109,9 @@ def refuse_sources(
         raise InvalidInput(
             f"{FILE} has sources that are not allowed: " + "; ".join(faults[:_MAX_NAMED]),
             hint="lock from an allowed index with uv lock; or list the index under "
-            "environment.indexes, and a host that serves its files under environment.file_hosts",
+            "environment.indexes, and a host that serves its files under environment.file_hosts. "
+            "Publish a package of your own repository to an index, or move its code into the "
+            "project",
         )
 
 

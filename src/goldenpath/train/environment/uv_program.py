@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from goldenpath.errors import InvalidInput, Unavailable
 from goldenpath.processes.confinement import Confinement, Sandbox, interpreter_files
@@ -25,6 +26,7 @@ _LARGEST, _MAX_FILES = 16 * 1024 * 1024, 20_000
 _LEFT_OUT = frozenset({".git", ".venv", "venv", ".goldenpath", "data", "mlruns", "node_modules"})
 
 
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _OTHER_PYTHON = (
     "incompatible with the project's Python requirement",
     "incompatible with the project Python requirement",
@@ -97,18 +99,30 @@ class Uv:
             return self._run(arguments, root, sandbox, variables)
 
     def check(
-        self, arguments: Sequence[str], root: Path, *, network: bool = False
+        self,
+        arguments: Sequence[str],
+        root: Path,
+        *,
+        network: bool = False,
+        place: str = "",
+        around: Mapping[str, bytes] = _NOTHING,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run uv on a copy of the project, which may run the project's own code."""
+        """Run uv on a copy of the project, which may run the project's own code.
+
+        `around` are files of the workspace, by their paths, in which the project has the `place`.
+        """
         with tempfile.TemporaryDirectory(prefix="goldenpath-uv-") as folder:
             copy, scratch = Path(folder) / "project", Path(folder) / "scratch"
-            _copy_small(root, copy)
+            _copy_small(root, copy / place)
+            for name, content in around.items():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                (copy / name).write_bytes(content)
             scratch.mkdir()
             sandbox = Sandbox(
                 readable=self._files, writable=(Path(folder),), network=network,
                 temporary=_TEMPORARY, most_tasks=_MOST_TASKS,
             )  # fmt: skip
-            return self._run(arguments, copy, sandbox, uv_environment(self.tools, scratch))
+            return self._run(arguments, copy / place, sandbox, uv_environment(self.tools, scratch))
 
     @property
     def _files(self) -> tuple[Path, ...]:
