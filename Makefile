@@ -57,7 +57,7 @@ full: setup
 # Faults at random moments, at full size: kills, full disks, wrong clocks, torn files. Also in `make full`.
 CHAOS := tests/serve/record/test_spool_buffer.py tests/observe/log/test_full_disks.py \
 	tests/observe/log/test_torn_files.py tests/deploy/machine/test_full_disk.py \
-	tests/promote/workspace/test_clock_check.py
+	tests/promote/workspace/test_clock_check.py tests/deploy/machine/test_wrong_clocks.py
 
 chaos: setup
 	GOLDENPATH_TEST_SIZE=full $(TESTS) --timeout 1200 $(CHAOS)

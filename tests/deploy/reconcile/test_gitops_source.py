@@ -1,6 +1,7 @@
 """The repository as the loop reads it: commits before a bad one run, and a bad head is quiet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -76,6 +77,43 @@ def test_what_came_before_a_bad_commit_runs(place: Place) -> None:
     (stalled,) = [each for each in status.conditions if each.type == "Stalled"]
     assert (stalled.holds, stalled.reason) == (True, "CommitNotTrusted")
     assert "dated in the future" in stalled.message
+
+
+def test_a_commit_of_next_year_is_taken_out_as_the_docs_say_and_all_goes_on(place: Place) -> None:
+    follower = Follower(place)
+    key, before = place.keys["engineer"], place.hand.head
+    place.hand.commit(key, deployed(place.platform, ONE), place.now + timedelta(days=365))
+    # This machine's clock was wrong too.
+    source = GitSource(
+        place.machine.repository, place.machine.pin, lambda: place.now + timedelta(days=365)
+    )
+    source.follow()
+
+    # At the server: one proposes to reset `main` to the commit before, a second one allows it.
+    place.hand.reset(before)
+    place.hand.commit(key, deployed(place.platform, TWO), place.now)
+
+    rewritten = follower.step()
+    assert follower.runs() == ONE, "what it had followed goes on running"
+    assert "rewritten" in " ".join(each.message for each in rewritten.conditions)
+    # As docs/following.md says: the commit before it goes into `trust.json` as `verified`.
+    write_pin(place.machine.pin, replace(read_pin(place.machine.pin), verified=before))
+    follower.loop.step(place.now, anew=True)
+    assert follower.runs() == TWO
+
+
+def test_who_never_followed_a_commit_of_next_year_goes_on_once_it_is_gone(place: Place) -> None:
+    follower = Follower(place)
+    key, before = place.keys["engineer"], place.hand.head
+    place.hand.commit(key, deployed(place.platform, ONE), place.now + timedelta(days=365))
+    stalled = follower.step()
+    assert "dated in the future" in " ".join(each.message for each in stalled.conditions)
+
+    place.hand.reset(before)
+    place.hand.commit(key, deployed(place.platform, TWO), place.now)
+
+    follower.step()
+    assert follower.runs() == TWO
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "malformed"])
