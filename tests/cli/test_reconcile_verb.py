@@ -1,14 +1,22 @@
 """`goldenpath key admit` and `goldenpath reconcile`: what a follower of a cluster signs."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
+import pytest
+
+from goldenpath import compose
+from goldenpath.home import Home
 from goldenpath.oci.stores.layout import LayoutStore
 from goldenpath.promote.manifests.cluster import VERIFIED
 from goldenpath.promote.repository.worktree import Repository
 from goldenpath.release.attest.media_types import PREDICATE_TYPE
 from tests.cli.conftest import Town
 from tests.cli.saying import Command
+from tests.deploy.cluster.cluster_objects import KINDS, begin, serve
+from tests.deploy.cluster.fake_api_server import TOKEN, fake_api_server
 from tests.promote.road import MODEL
 
 ENGINEER = "platform-engineer"
@@ -85,3 +93,53 @@ def test_a_release_that_is_refused_gets_none(changing: Command, copy: Town, tmp_
     page = changing("reconcile", "--key", f"{key}.pem").out.splitlines()
     assert page[1].startswith("verified is not there (waits): ")
     assert kinds(copy) == []
+
+
+KUBECTL = """#!{python}
+import sys, urllib.error, urllib.request
+path = sys.argv[sys.argv.index("--raw") + 1]
+request = urllib.request.Request("{address}" + path, headers={{"Authorization": "Bearer {token}"}})
+try:
+    print(urllib.request.urlopen(request).read().decode())
+except urllib.error.HTTPError as error:
+    sys.exit(f"Error from server ({{error.read().decode()}})")
+"""
+
+
+def test_at_a_desk_it_records_what_the_cluster_runs_and_at_says_it(
+    changing: Command, copy: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changing(
+        "key", "admit", "follower", str(tmp_path / "follower"), "--make-key",
+        *copy.acting(ENGINEER),
+    )  # fmt: skip
+    home = Home(copy.folder / "home")
+    trusted, survey = compose.desired(home)
+    program = tmp_path / "kubectl"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    observe = ("reconcile", "--key", str(tmp_path / "follower.pem"), "--observe")
+    with fake_api_server() as server:
+        begin(server, tuple(stage.name for stage in trusted.platform.stages))
+        for deployment in survey.deployments:
+            serve(server, deployment, trusted.platform)
+        words = {"python": sys.executable, "address": server.address, "token": TOKEN}
+        program.write_text(KUBECTL.format(**words))
+        program.chmod(0o755)
+
+        observed = changing(*observe, "--context", "desk")
+
+        assert observed.code == 0, observed.out + observed.err
+        server.broken.add(f"{KINDS['Pod'].format('models-dev')}")
+        blind = changing(*observe, "--context", "desk")
+        assert (blind.code, "is not recorded: the cluster could not be asked" in blind.out) == (
+            5,
+            True,
+        )
+    live = json.loads(changing("at", "now", "--output", "json").out)
+    assert {
+        (each["stage"], share["digest"], share["observed"], share["replicas"])
+        for each in live
+        for share in each["shares"]
+    } == {(stage, copy.live.text, 100, 1) for stage in ("dev", "test")}
+    alone = changing("reconcile", "--context", "desk")
+    assert (alone.code, "add --observe" in alone.err) == (2, True)

@@ -21,7 +21,8 @@ def admission_page(seen: ClusterPass) -> str:
         for each in seen.releases
     ]
     body = table(heads, rows) if rows else "git declares no model yet"
-    return f"commit   {seen.commit[:12]}\n{branch_line(seen.branch)}\n{body}"
+    faults = "".join(f"cluster  {each}\n" for each in seen.faults)
+    return f"commit   {seen.commit[:12]}\n{branch_line(seen.branch)}\n{faults}{body}"
 
 
 def branch_line(branch: VerifiedBranch) -> str:

@@ -9,7 +9,8 @@ import click
 from goldenpath import compose
 from goldenpath.cli.admission_page import admission_page
 from goldenpath.cli.output import Format, note, output_option, show
-from goldenpath.errors import REFUSED, GoldenPathError, Unavailable
+from goldenpath.compose.clusters.cluster_admission import ClusterPass
+from goldenpath.errors import REFUSED, GoldenPathError, InvalidInput, Unavailable
 
 
 @click.command()
@@ -25,6 +26,8 @@ from goldenpath.errors import REFUSED, GoldenPathError, Unavailable
 @click.option(
     "--every", type=click.FloatRange(1, 3600), help="Go on, with so many seconds in between."
 )
+@click.option("--observe", is_flag=True, help="Also record what the cluster runs.")
+@click.option("--context", "cluster", default="", help="Context of the kubeconfig to observe.")
 @output_option
 @click.pass_context
 def verb(
@@ -33,25 +36,30 @@ def verb(
     key: Path | None,
     valid: int,
     every: float | None,
+    observe: bool,
+    cluster: str,
     output: Format,
 ) -> None:
     """Judge what git declares, sign what is admitted, and move the branch `verified` forward.
 
     Without `--every` it judges once; exit 7 if something is refused, 5 if it could not be judged.
     """
-    while every is not None:
-        try:
-            _judge_once(key, valid, output)
-        except GoldenPathError as error:
-            note(f"{target}: {error.message}; what is signed counts until it ends")
-        time.sleep(every)
-    context.exit(_judge_once(key, valid, output))
+    if cluster and not observe:
+        raise InvalidInput("--context names a cluster to observe", hint="add --observe")
+    options = compose.FollowerOptions(key, timedelta(days=valid), observe, cluster)
+    with compose.cluster_follower(compose.home(), options) as step:
+        while every is not None:
+            try:
+                _shown(step(), output)
+            except GoldenPathError as error:
+                note(f"{target}: {error.message}; what is signed counts until it ends")
+            time.sleep(every)
+        context.exit(_shown(step(), output))
 
 
-def _judge_once(key: Path | None, valid: int, output: Format) -> int:
-    seen = compose.admit_declared(compose.home(), key, timedelta(days=valid))
+def _shown(seen: ClusterPass, output: Format) -> int:
     show(seen, admission_page(seen), output)
     states = {seen.branch.state, *(each.state for each in seen.releases)}
     if states & {"refused", "waits", "astray"}:
         return REFUSED
-    return Unavailable.exit_code if "unknown" in states else 0
+    return Unavailable.exit_code if seen.faults or "unknown" in states else 0

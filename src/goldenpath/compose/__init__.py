@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from goldenpath.compose.callers.model_callers import send as send
     from goldenpath.compose.canary_judge import canaries as canaries
     from goldenpath.compose.canary_judge import judged as judged
-    from goldenpath.compose.clusters.cluster_admission import admit_declared as admit_declared
     from goldenpath.compose.clusters.cluster_examination import cluster_status as cluster_status
     from goldenpath.compose.clusters.cluster_examination import examined as examined
+    from goldenpath.compose.clusters.cluster_follower import FollowerOptions as FollowerOptions
+    from goldenpath.compose.clusters.cluster_follower import cluster_follower as cluster_follower
     from goldenpath.compose.clusters.declared_scoring import declare_score_job as declare_score_job
     from goldenpath.compose.clusters.policy_trial import tried_policies as tried_policies
     from goldenpath.compose.consoles.console_changes import machine_changes as machine_changes
@@ -190,7 +191,7 @@ _PARTS = {
         "require_known",
     ),
     "canary_judge": ("canaries", "judged"),
-    "clusters.cluster_admission": ("admit_declared",),
+    "clusters.cluster_follower": ("FollowerOptions", "cluster_follower"),
     "clusters.cluster_examination": ("cluster_status", "examined"),
     "clusters.declared_scoring": ("declare_score_job",),
     "clusters.policy_trial": ("tried_policies",),

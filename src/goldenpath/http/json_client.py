@@ -57,14 +57,19 @@ class Rest:
         """
         return self._ask("POST", path, body, urllib3.Retry(total=0, redirect=False))
 
+    def merge(self, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+        """Return the answer to a JSON merge patch (RFC 7396), sent once. Raises like `post`."""
+        return self._ask("PATCH", path, body, urllib3.Retry(total=0, redirect=False))
+
     def _ask(
         self, method: str, path: str, body: Mapping[str, JsonValue] | None, retries: urllib3.Retry
     ) -> JsonValue:
+        patch = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
         try:
             answer = self._pool.request(
                 method,
                 self.base + path,
-                headers=self._headers,
+                headers={**self._headers, **patch},
                 json=body,
                 retries=retries,
                 redirect=False,

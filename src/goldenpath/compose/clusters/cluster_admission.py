@@ -63,6 +63,8 @@ class ClusterPass:
     """The newest commit that is trusted here."""
     releases: tuple[DeclaredRelease, ...]
     branch: VerifiedBranch
+    faults: tuple[str, ...] = ()
+    """Why the cluster could not be observed, or its state not be told; a sentence each."""
 
 
 def admit_declared(home: Home, key: Path | None, valid: timedelta = VALID) -> ClusterPass:

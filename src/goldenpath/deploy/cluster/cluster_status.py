@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from goldenpath.canonical import JsonValue
 from goldenpath.deploy.cluster.api_fields import entries, members
-from goldenpath.deploy.cluster.kubectl import ClusterAnswer, Kubectl
+from goldenpath.deploy.cluster.api_server import ClusterReader
+from goldenpath.deploy.cluster.kubectl import ClusterAnswer
 from goldenpath.deploy.cluster.pod_reasons import pod_reason
 from goldenpath.promote.manifests.desired import Deployment
 from goldenpath.promote.manifests.object_names import (
@@ -19,7 +20,7 @@ _SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices"
 _ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes"
 _PODS = "/api/v1/namespaces/{}/pods"
 _APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
-_SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ClusterDeployment:
     reasons: tuple[str, ...]
 
 
-def read_stages(kubectl: Kubectl, stages: Iterable[str]) -> dict[str, StageAnswers]:
+def read_stages(kubectl: ClusterReader, stages: Iterable[str]) -> dict[str, StageAnswers]:
     """Ask for the objects of each stage. Never raises: what could not be asked is an answer too."""
     return {
         stage: StageAnswers(
@@ -65,7 +66,7 @@ def read_stages(kubectl: Kubectl, stages: Iterable[str]) -> dict[str, StageAnswe
     }
 
 
-def read_applications(kubectl: Kubectl) -> ClusterAnswer:
+def read_applications(kubectl: ClusterReader) -> ClusterAnswer:
     """Ask for the Applications of Argo CD."""
     return kubectl.get(_APPLICATIONS)
 
@@ -147,7 +148,7 @@ def _readiness(service: str, stage: StageAnswers) -> tuple[bool | None, str]:
     reasons = [
         pod_reason(each)
         for each in entries(stage.pods.value.get("items"))
-        if members(members(each.get("metadata")).get("labels")).get(_SERVICE_LABEL) == service
+        if members(members(each.get("metadata")).get("labels")).get(SERVICE_LABEL) == service
     ]
     named = next((reason for reason in reasons if reason), "")
     return False, named or f"not Ready: {_open(conditions)}"

@@ -101,7 +101,7 @@ def test_git_holds_no_secret_only_its_name() -> None:
     kinds = [value["kind"] for _, value in documents(FILES)]
 
     assert "Secret" not in kinds
-    assert kinds.count("ExternalSecret") == 6
+    assert kinds.count("ExternalSecret") == 9
 
 
 def test_argo_cd_applies_of_a_deployment_what_the_reader_reads() -> None:
@@ -217,7 +217,7 @@ def test_every_namespace_denies_by_default_and_every_value_reaches_its_place(
     whole = yaml.safe_dump_all(made)
     assert "goldenpath-values" not in whole and "0" * 64 not in whole
     assert "gatewayClassName: theirs" in whole
-    assert whole.count("/etc/authorities/x") == 3 * len(NAMES) + 1
+    assert whole.count("/etc/authorities/x") == 3 * len(NAMES) + 2
     namespaces = {f"models-{name}" for name in NAMES}
     for kind, name in (
         ("NetworkPolicy", "default-deny"), ("ResourceQuota", "models"), ("ServingRuntime", RUNTIME),

@@ -97,7 +97,9 @@ def _pods(found: Objects) -> Iterator[bool]:
         each["spec"]["jobTemplate"]["spec"]["template"]["spec"] for each in found.of("CronJob")
     ]
     for spec in specs:
-        yield spec["automountServiceAccountToken"] is False
+        # The follower alone asks the API server.
+        asks = spec["serviceAccountName"] == "reconcile"
+        yield spec["automountServiceAccountToken"] is asks
         yield spec["securityContext"]["runAsNonRoot"] is True
     yield all(
         each["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -136,7 +138,7 @@ WANTED: dict[str, Callable[[Objects], object]] = {
     ] == {"grafana_dashboard": "1"},
     "secrets by reference": lambda found: not found.of("Secret")
     and {"registry", "rollout-key", "git-key", "witness-key", "log-store",
-          "score-store"}
+          "score-store", "admission-key", "follower-git-key", "follower-registry"}
     == {each["metadata"]["name"] for each in found.of("ExternalSecret")},
     "disruption budgets": lambda found: found.places("PodDisruptionBudget")
     == {*STAGES, "goldenpath"},
@@ -173,6 +175,44 @@ def _secrets(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _secrets(each)
+
+
+def test_the_follower_reads_what_runs_and_writes_one_config_map(objects: Objects) -> None:
+    me = {"kind": "ServiceAccount", "name": "reconcile", "namespace": "goldenpath"}
+    bound = {
+        (each["metadata"]["namespace"], each["roleRef"]["name"])
+        for each in objects.of("RoleBinding")
+        if me in each["subjects"]
+    }
+    rights = {
+        (namespace, resource, verb, *rule.get("resourceNames", ()))
+        for namespace, name in bound
+        for role in objects.of("Role", name)
+        if role["metadata"]["namespace"] == namespace
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+    own = {
+        ("goldenpath", "configmaps", "get", "goldenpath-reconcile"),
+        ("goldenpath", "configmaps", "patch", "goldenpath-reconcile"),
+        ("goldenpath", "namespaces", "get", "goldenpath"),
+    }
+    read = {
+        (stage, resource, "list")
+        for stage in STAGES
+        for resource in ("inferenceservices", "httproutes", "pods")
+    }
+    assert rights == own | read
+    assert "ClusterRoleBinding" not in {each["kind"] for each in objects.values}
+    spec = objects.one("Deployment", "reconcile")["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"][:2] == ["reconcile", "--observe"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert spec["strategy"] == {"type": "Recreate"}
+    (policy,) = objects.of("NetworkPolicy", "reconcile")
+    assert "ingress" not in policy["spec"] and "Ingress" in policy["spec"]["policyTypes"]
 
 
 def test_the_page_for_the_first_hour_names_each_part() -> None:
