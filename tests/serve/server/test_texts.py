@@ -122,6 +122,56 @@ def test_every_form_of_a_request_brings_the_same_text_to_model_and_record(tmp_pa
     assert (unpacked(rows[:, NOTE]), unpacked(rows[:, MORE])) == (["Grüße, 世界"], [None])
 
 
+AS_THEY_ARE = (
+    "e\u0301",  # a combining accent is not composed
+    "\u00e9",
+    "\u202eab\u200d",  # another direction, and a joiner
+    "\ufeffa",  # a byte order mark
+    "   ",
+    "\U0001f600",
+    "a\r\n\tb",
+    "x" * 20,
+    "世" * 6 + "ab",  # exactly 20 bytes
+)
+
+
+def test_a_text_is_recorded_byte_for_byte_whatever_its_characters(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, Lengths(), contract=TEXTS) as server:
+            for note in AS_THEY_ARE:
+                answer = await server.ask(PREDICT, {"rows": [{**ROW, "note": note}]})
+                assert answer.status == 200, answer.body
+
+    run(main)
+    rows = np.concatenate(
+        [np.frombuffer(each.inputs, "<f4").reshape(1, -1) for each in records(tmp_path / "spool")]
+    )
+    assert tuple(unpacked(rows[:, NOTE])) == AS_THEY_ARE
+
+
+@pytest.mark.parametrize("note", [b'"\\ud800"', b'"\\udc00\\ud800"', b'"\xed\xa0\x80"'])
+def test_half_a_character_is_refused_and_not_repaired(tmp_path: Path, note: bytes) -> None:
+    async def main() -> None:
+        async with running(tmp_path, Lengths(), contract=TEXTS) as server:
+            content = b'{"rows": [{"amount": 1, "note": %b, "more": "no"}]}' % note
+            answer = await server.ask(PREDICT, content)
+            assert answer.status == 400, answer.body
+            assert "utf" in answer.error
+
+    run(main)
+    assert {each.inputs for each in records(tmp_path / "spool")} == {b""}
+
+
+def test_a_text_of_megabytes_is_refused_by_its_length(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running(tmp_path, Lengths(), contract=TEXTS) as server:
+            answer = await server.ask(PREDICT, {"rows": [{**ROW, "note": "x" * 3_000_000}]})
+            assert (answer.status, "3000000 bytes" in answer.error) == (422, True)
+            assert len(answer.error) < 200
+
+    run(main)
+
+
 def seen() -> bytes:
     table = pa.table({name: [value] for name, value in ROW.items()})
     return table_rows(table, TEXTS, InputRules(TEXTS)).values.astype("<f4").tobytes()

@@ -30,12 +30,7 @@ from goldenpath.serve.table.asked_rows import (
     PreparedRows,
 )
 from goldenpath.serve.table.result_folder import ResultFolder
-from goldenpath.serve.table.result_place import (
-    FORMATS,
-    ResultPlace,
-    repeated_columns,
-    table_writer,
-)
+from goldenpath.serve.table.result_place import FORMATS, ResultPlace, table_writer
 from goldenpath.serve.table.scored_data import DataFile, data_files
 from goldenpath.settings import ObjectStore
 from goldenpath.train.data.table_file import batches
@@ -190,7 +185,7 @@ class _Scoring:
     def _write(self, part: _AskedPart) -> None:
         answers = self.asked.answers(part.prepared, part.answered.result(), self.wish.keep)
         sink = pa.BufferOutputStream()
-        pq.write_table(answers, sink, use_dictionary=repeated_columns(answers.schema))
+        pq.write_table(answers, sink, compression="zstd", use_dictionary=False)
         self.place.write(part.name, sink.getvalue().to_pybytes())
         self.report(f"{part.prepared.first + answers.num_rows} rows")
 

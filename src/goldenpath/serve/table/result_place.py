@@ -9,7 +9,6 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 FORMATS = (".parquet", ".arrow", ".csv")
-_REPEATED = frozenset({"band", "outcome", "class", "release", "slot", "refused"})
 
 
 class TableWriter(Protocol):
@@ -55,17 +54,8 @@ def table_writer(sink: pa.NativeFile, suffix: str, schema: pa.Schema) -> Iterato
             file = stack.enter_context(pa.ipc.new_file(sink, schema))
             yield lambda table: file.write_table(table)
         else:
+            # Dictionaries would double the time; zstd finds what repeats.
             parquet = stack.enter_context(
-                pq.ParquetWriter(
-                    sink, schema, compression="zstd", use_dictionary=repeated_columns(schema)
-                )
+                pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=False)
             )
             yield lambda table: parquet.write_table(table)
-
-
-def repeated_columns(schema: pa.Schema) -> list[str]:
-    """Return the columns of answers that have few different values.
-
-    Only they are worth a dictionary: for numbers and identifiers it would double time and size.
-    """
-    return [name for name in schema.names if name in _REPEATED]
