@@ -79,6 +79,8 @@ class ServerAddress:
     """`unix:PATH` or `HOST:PORT`."""
     tls: ssl.SSLContext | None = None
     token: str = ""
+    cure: str = "start it with goldenpath up"
+    """What helps if nothing answers there."""
 
 
 class HttpClient:
@@ -166,10 +168,11 @@ async def _check_that_somebody_listens(server: ServerAddress) -> None:
         if isinstance(error, ssl.SSLError):
             raise Unavailable(
                 f"the TLS handshake with {server.address} failed: {error.reason or error}",
-                hint="look at goldenpath status: the gateway there has other TLS settings",
+                hint="it has other TLS settings: check http or https, and what certificate it asks "
+                "callers for",
             ) from error
         raise Unavailable(
-            f"no gateway answers at {server.address}: {error}", hint="start it with goldenpath up"
+            f"nothing answers at {server.address}: {error}", hint=server.cure
         ) from error
     writer.close()
 

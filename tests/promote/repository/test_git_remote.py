@@ -148,8 +148,13 @@ def test_over_https_an_authority_of_ones_own_is_trusted_and_a_password_is_asked_
         with pytest.raises(Unavailable) as refused:
             Repository(wrong, tmp_path / "c", environment).fetch()
         assert "wrong-password" not in refused.value.message
-        with pytest.raises(Unavailable, match="certificate"):
+        assert "token" in (refused.value.hint or "")
+        with pytest.raises(Unavailable, match="certificate") as distrusted:
             Repository(named, tmp_path / "d", {"PATH": os.environ["PATH"]}).fetch()
+        assert "GIT_SSL_CAINFO" in (distrusted.value.hint or "")
+        with pytest.raises(Unavailable) as unnamed:
+            Repository(url, tmp_path / "f", environment).fetch()
+        assert "GIT_ASKPASS" in (unnamed.value.hint or "")
     with pytest.raises(Unavailable) as away:
         Repository(named, tmp_path / "e", environment).fetch()
     assert "secret" not in away.value.message and "127.0.0.1" in away.value.message

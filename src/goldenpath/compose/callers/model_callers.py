@@ -128,4 +128,5 @@ def _server(url: str) -> ServerAddress:
         parts, port = urlsplit(""), None
     if port is None or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise InvalidInput(f"--server is {url!r}: expected http://HOST[:PORT] or https://…")
-    return gateway_address(f"{parts.hostname}:{port}", parts.scheme, os.environ)
+    address = gateway_address(f"{parts.hostname}:{port}", parts.scheme, os.environ)
+    return replace(address, cure="check the address; the server of a release that left is gone")

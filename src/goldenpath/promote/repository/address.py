@@ -8,6 +8,21 @@ from goldenpath.promote.repository.git import GitFailed, last_line
 _MOVED = (
     "stale info", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
 )  # fmt: skip
+_ACCESS = "check your password, token or SSH key, and that it may use this repository"
+_CURES = (
+    (
+        "certificate has expired",
+        "renew the certificate of the forge, or check this machine's clock",
+    ),
+    ("certificate subject name", "use a name of the forge that its certificate lists"),
+    ("ertificate", "set GIT_SSL_CAINFO to the file of the authority that issued the certificate"),
+    ("Host key verification failed", "add the key of the host to ~/.ssh/known_hosts"),
+    ("Permission denied", _ACCESS),
+    ("Authentication failed", _ACCESS),
+    ("could not read Username", f"set GIT_ASKPASS, or the login in the address; {_ACCESS}"),
+    ("could not read Password", f"set GIT_ASKPASS, or the login in the address; {_ACCESS}"),
+)
+"""What helps, by words in git's output; the first that fits counts."""
 _LOGIN = re.compile(r"https?://([^/@]*@)")
 
 
@@ -49,7 +64,10 @@ class Address:
         """Return the error for a repository that cannot be read or written."""
         return Unavailable(
             f"the gitops repository {self} cannot be used: {self.reason(error)}",
-            hint="check its address, the network, your access and its disk, then run this again",
+            hint=next(
+                (cure for words, cure in _CURES if words in error.words),
+                "check its address, the network, your access and its disk, then run this again",
+            ),
         )
 
     def not_pushed(self, error: GitFailed, branch: str, parent: str | None) -> GoldenPathError:
