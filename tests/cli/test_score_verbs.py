@@ -92,7 +92,7 @@ def test_a_server_of_another_release_is_refused_and_leaves_no_result(
     assert (undeclared.code, "among them" in undeclared.err) == (2, True)
     odd = reading(*asked, "--server", "file:///x")
     assert (odd.code, "expected http://HOST" in odd.err) == (2, True)
-    ended = reading(*asked, "--server", address)
+    ended = reading(*asked[:-1], str(tmp_path / "other.csv"), "--server", address)
     assert (ended.code, "hint: check the address" in ended.err) == (5, True), ended.err
 
 
