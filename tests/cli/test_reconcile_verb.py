@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from goldenpath.release.attest.media_types import PREDICATE_TYPE
 from tests.cli.conftest import Town
 from tests.cli.saying import Command
 from tests.deploy.cluster.cluster_objects import KINDS, begin, serve
-from tests.deploy.cluster.fake_api_server import TOKEN, fake_api_server
+from tests.deploy.cluster.fake_api_server import fake_api_server
+from tests.deploy.cluster.fake_kubectl import install_kubectl
 from tests.promote.road import MODEL
 
 ENGINEER = "platform-engineer"
@@ -95,17 +95,6 @@ def test_a_release_that_is_refused_gets_none(changing: Command, copy: Town, tmp_
     assert kinds(copy) == []
 
 
-KUBECTL = """#!{python}
-import sys, urllib.error, urllib.request
-path = sys.argv[sys.argv.index("--raw") + 1]
-request = urllib.request.Request("{address}" + path, headers={{"Authorization": "Bearer {token}"}})
-try:
-    print(urllib.request.urlopen(request).read().decode())
-except urllib.error.HTTPError as error:
-    sys.exit(f"Error from server ({{error.read().decode()}})")
-"""
-
-
 def test_at_a_desk_it_records_what_the_cluster_runs_and_at_says_it(
     changing: Command, copy: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,16 +104,13 @@ def test_at_a_desk_it_records_what_the_cluster_runs_and_at_says_it(
     )  # fmt: skip
     home = Home(copy.folder / "home")
     trusted, survey = compose.desired(home)
-    program = tmp_path / "kubectl"
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     observe = ("reconcile", "--key", str(tmp_path / "follower.pem"), "--observe")
     with fake_api_server() as server:
         begin(server, tuple(stage.name for stage in trusted.platform.stages))
         for deployment in survey.deployments:
             serve(server, deployment, trusted.platform)
-        words = {"python": sys.executable, "address": server.address, "token": TOKEN}
-        program.write_text(KUBECTL.format(**words))
-        program.chmod(0o755)
+        install_kubectl(tmp_path / "kubectl", server)
 
         observed = changing(*observe, "--context", "desk")
 

@@ -43,12 +43,12 @@ def verb(context: click.Context, target: str, cluster: str, wait: float, output:
 
 
 def _cluster(cluster: str, output: Format) -> int:
-    commit, deployments = compose.cluster_status(compose.home(), cluster)
-    show({"commit": commit, "deployments": deployments}, cluster_page(commit, deployments), output)
-    states = {each.state for each in deployments}
-    if "differs" in states:
+    state = compose.cluster_status(compose.home(), cluster)
+    show(state, cluster_page(state), output)
+    states = {each.state for each in state.deployments}
+    if "differs" in states or any(each.is_known for each in state.conditions):
         return REFUSED
-    return Unavailable.exit_code if "unknown" in states else 0
+    return Unavailable.exit_code if "unknown" in states or state.conditions else 0
 
 
 def _machine(wait: float, output: Format) -> int:

@@ -33,6 +33,8 @@ class FakeApiServer:
     broken: set[str] = field(default_factory=set)
     """Paths that are answered with 503."""
     forbidden: set[str] = field(default_factory=set)
+    webhook: str = ""
+    """What a webhook answers to whoever creates something; empty if it admits."""
     patches: list[tuple[str, str]] = field(default_factory=list)
     """Path and content type of each patch."""
 
@@ -53,6 +55,20 @@ class _Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         self._send(self._refused(parts.path) or self._found(parts.path, parse_qs(parts.query)))
+
+    def do_POST(self) -> None:
+        """Create an object as a dry run: admission first, then its name."""
+        state, parts = self.server_state, urlsplit(self.path)
+        item = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        names = [each["metadata"]["name"] for each in state.lists.get(parts.path, [])]
+        refused = self._refused(parts.path)
+        if refused is None and parse_qs(parts.query) != {"dryRun": ["All"]}:
+            refused = _status(405, "MethodNotAllowed", "a real change")
+        if refused is None and state.webhook:
+            refused = _status(500, "InternalError", state.webhook)
+        if refused is None and item["metadata"]["name"] in names:
+            refused = _status(409, "AlreadyExists", "it already exists")
+        self._send(refused or (201, item))
 
     def do_PATCH(self) -> None:
         state, path = self.server_state, urlsplit(self.path).path
