@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from goldenpath.compose.inventory_watch import desired as desired
     from goldenpath.compose.inventory_watch import inventory as inventory
     from goldenpath.compose.inventory_watch import registered as registered
+    from goldenpath.compose.machines.machine_examination import (
+        examined_machine as examined_machine,
+    )
     from goldenpath.compose.platform_changes import change_trust as change_trust
     from goldenpath.compose.platform_changes import confirm as confirm
     from goldenpath.compose.platform_changes import convert as convert
@@ -216,6 +219,7 @@ _PARTS = {
     "callers.model_callers": ("score", "send"),
     "containers.fetching": ("fetch_release",),
     "containers.serving": ("ServeOptions", "serve_release"),
+    "machines.machine_examination": ("examined_machine",),
     "renewals.renewing": ("RenewalWish", "renewed"),
     "signing": ("docker_reference", "public_key", "signer"),
 }

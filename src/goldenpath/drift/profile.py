@@ -22,11 +22,11 @@ from goldenpath.drift.dependence import FEWEST_PERIODS, Dependence
 from goldenpath.drift.pairs.pair_reference import PairReference
 from goldenpath.drift.seasons import CELLS, Season
 from goldenpath.project.number_text import number_text
+from goldenpath.stored_formats import PROFILE
 
 Floats = NDArray[np.float32]
 BinKind = Literal["number", "category", "score"]
 
-VERSION = 2
 ATOM_SHARE = 0.005
 """Share of the reference above which a value has a bin of its own."""
 QUANTILES = 10
@@ -114,7 +114,7 @@ class Profile:
     season: Season = "none"
     is_distinct: bool = False
     """Whether almost no two rows of the reference are equal."""
-    version: int = VERSION
+    version: int = PROFILE.version
     pairs: PairReference | None = None
     """How features go together; None if it is not known."""
 

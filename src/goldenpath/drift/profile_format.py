@@ -13,12 +13,13 @@ from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.drift.days.ranked_days import RankedDays
 from goldenpath.drift.dependence import Dependence
 from goldenpath.drift.pairs.pair_reference import PairReference
-from goldenpath.drift.profile import VERSION, Bins, Profile, TextMeasure
+from goldenpath.drift.profile import Bins, Profile, TextMeasure
 from goldenpath.drift.seasons import CELLS, Season
 from goldenpath.drift.texts.text_measures import BUCKETS, UNSEEN
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.project.task.text_parts import MOST_BYTES, width_of
+from goldenpath.stored_formats import PROFILE
 
 _EFFECTS = ("short_rows", "short_effect", "day_rows", "day_effect")
 
@@ -67,8 +68,7 @@ def parse_profile(content: bytes) -> Profile:
     """Return the profile in `content`. Raises `InvalidInput` for a wrong member or version."""
     value = parse_object(content, "profile")
     version = value.get("version")
-    if version not in (1, VERSION):
-        raise InvalidInput(f"profile has version {version!r}: expected at most {VERSION}")
+    PROFILE.require(version, "profile")
     rows, features = value.get("rows"), value.get("features")
     if not isinstance(rows, int) or rows < 1:
         raise InvalidInput("profile needs rows, at least 1")

@@ -8,8 +8,8 @@ from goldenpath.canonical import JsonValue, canonical_json, parse_object
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
 from goldenpath.project.spec import Contract, DecisionPolicy, Feature, MonitorSettings
+from goldenpath.stored_formats import CONTRACT
 
-CONTRACT_VERSION = 1
 _FEATURE = ("labels", "whole", "part_of", "part", "bytes")
 _DECISION = ("classes", "favourable", "reviewed")
 _CONTRACT = ("task", "classes", "value")
@@ -48,11 +48,7 @@ def parse_contract(content: bytes) -> Contract:
     canonical. Two texts of one contract would have two digests.
     """
     value = parse_object(content, "contract")
-    if value.get("version") != CONTRACT_VERSION:
-        raise InvalidInput(
-            f"contract has version {value.get('version')!r}, expected {CONTRACT_VERSION}",
-            hint="use the goldenpath release that made it, or build the model again",
-        )
+    CONTRACT.require(value.get("version"), "contract")
     contract = typed(value, Contract, "contract")
     if render_contract(contract) != content:
         raise InvalidInput("contract is not in canonical form, or has unknown keys")

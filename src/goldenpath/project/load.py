@@ -44,6 +44,7 @@ from goldenpath.project.task.feature_parts import expanded, part_faults
 from goldenpath.project.task.metric_names import limit_faults, limit_warnings
 from goldenpath.project.task.task_faults import with_text_codes
 from goldenpath.project.text import parse_statement, read_text
+from goldenpath.stored_formats import PROJECT
 
 LOCK = "uv.lock"
 UNPINNED = "sha256:" + 64 * "0"
@@ -192,7 +193,9 @@ def _declaration(root: Path) -> dict[str, object]:
             f"{root} is not a project: expected {FILE} in it",
             hint="run the command in a project, or start one with goldenpath new NAME",
         )
-    return parse_toml(read_text(path).encode(), str(path))
+    value = parse_toml(read_text(path).encode(), str(path))
+    PROJECT.refuse_newer(value.get("version"), FILE)
+    return value
 
 
 def _declared_faults(root: Path, value: Mapping[str, object], *, read: bool) -> Iterator[Fault]:

@@ -98,7 +98,7 @@ def test_a_torn_tail_is_left_and_damage_is_told(tmp_path: Path) -> None:
 def test_another_version_and_foreign_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.spool"
     path.write_bytes(render_frame(SpoolHeader(99, "a", "b", "c", "d", "e", [], 1)))
-    with pytest.raises(InvalidInput, match="spool version 99"):
+    with pytest.raises(InvalidInput, match="has version 99"):
         read(path)
     path.write_bytes(struct.pack("<II", 2**31, 0) + b"abc")
     with pytest.raises(VerificationError, match="frame of 2147483648 bytes"):

@@ -12,8 +12,8 @@ from goldenpath.audit.events.event import Event
 from goldenpath.canonical import canonical_json, parse_object
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, VerificationError
+from goldenpath.stored_formats import EVENT
 
-VERSION = 1
 MAX_LINE = 1024 * 1024
 """The most bytes of a line, 1 MiB."""
 
@@ -67,7 +67,7 @@ def link(head: Head, event: Event) -> bytes:
     """
     line = canonical_json(
         {
-            "version": VERSION,
+            "version": EVENT.version,
             "sequence": head.count,
             "previous": head.digest,
             "event": event.to_json(),
@@ -85,8 +85,7 @@ def parse_link(line: bytes) -> ChainLink:
     """
     value = parse_object(line, "line of the audit log")
     sequence, previous = value.get("sequence"), value.get("previous")
-    if value.get("version") != VERSION:
-        raise InvalidInput(f"line has version {value.get('version')!r}: expected {VERSION}")
+    EVENT.require(value.get("version"), "line")
     if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
         raise InvalidInput(f"line has the sequence {sequence!r}: expected an integer of at least 0")
     if not isinstance(previous, str):

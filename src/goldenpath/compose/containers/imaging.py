@@ -17,7 +17,6 @@ from goldenpath.images.debian.debian_download import newest_package
 from goldenpath.images.debian.debian_package import read_package
 from goldenpath.images.debian.debian_pins import (
     PACKAGED,
-    VERSION,
     BasePins,
     DebianPin,
     read_pins,
@@ -34,6 +33,7 @@ from goldenpath.release.attest.attach import attach, sign_image
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import SBOM, Statement
 from goldenpath.settings import project_environment
+from goldenpath.stored_formats import BASE_PINS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def move_pins(file: Path, say: Callable[[str], None]) -> BasePins:
     base, tools = (
         tuple(_moved(pin, say) for pin in listed) for listed in (before.package, before.tool)
     )
-    pins = BasePins(VERSION, before.distribution, base, tools)
+    pins = BasePins(BASE_PINS.version, before.distribution, base, tools)
     write_whole(file, render_pins(pins), 0o644)
     return pins
 

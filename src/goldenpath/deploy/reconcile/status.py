@@ -8,13 +8,14 @@ from typing import Literal
 
 import msgspec
 
+from goldenpath.canonical import MAX_DOCUMENT
 from goldenpath.deploy.reconcile.target import ColdStarts, Running
 from goldenpath.errors import InvalidInput
 from goldenpath.files import publish_always
-from goldenpath.parsers.typed import read_record
+from goldenpath.parsers.typed import decode_record, read_bounded
 from goldenpath.promote.manifests.desired import Deployment, Mark
+from goldenpath.stored_formats import STATUS
 
-STATUS_VERSION = 1
 _READS = 3
 ConditionType = Literal["Ready", "Reconciling", "Stalled"]
 
@@ -89,7 +90,7 @@ class Status:
     """A sentence about commits whose time nobody but their authors knows; empty for none."""
     answering: tuple[str, ...] = ()
     """Deployments that some server answers for, or that sleep until a request comes."""
-    version: int = STATUS_VERSION
+    version: int = STATUS.version
 
     @property
     def is_settled(self) -> bool:
@@ -216,6 +217,10 @@ def write_status(status: Status, path: Path) -> None:
     publish_always(path, msgspec.json.encode(status))
 
 
+class _Versioned(msgspec.Struct):
+    version: int = 0
+
+
 def read_status(path: Path) -> Status | None:
     """Return the status that was published last; None if there is none. Raises `InvalidInput`."""
     for _ in range(_READS):
@@ -227,6 +232,8 @@ def read_status(path: Path) -> Status | None:
 
 def _read_once(path: Path) -> Status | None:
     try:
-        return read_record(path, Status, hint="restart goldenpath up")
+        content = read_bounded(path, MAX_DOCUMENT)
     except FileNotFoundError:
         return None
+    STATUS.refuse_newer(decode_record(content, _Versioned, str(path)).version, str(path))
+    return decode_record(content, Status, str(path), hint="restart goldenpath up")

@@ -13,8 +13,8 @@ from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.parsers.toml_parser import MAX_TOML, parse_toml
 from goldenpath.parsers.typed import read_bounded, typed
+from goldenpath.stored_formats import BASE_PINS
 
-VERSION = 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _DEBIAN_VERSION = re.compile(r"[0-9][A-Za-z0-9.+:~-]*")
 PACKAGED = Path(__file__).with_name("debian-12.toml")
@@ -55,11 +55,7 @@ def read_pins(file: Path) -> BasePins:
     except FileNotFoundError as error:
         raise NotFound(f"the file of pins {file} does not exist") from error
     pins = typed(parse_toml(content, file.name), BasePins, file.name)
-    if pins.version != VERSION:
-        raise InvalidInput(
-            f"{file.name} has version {pins.version}, expected {VERSION}",
-            hint="use the goldenpath release that wrote it, or move the pins again",
-        )
+    BASE_PINS.require(pins.version, file.name)
     for pin in (*pins.package, *pins.tool):
         if not _NAME.fullmatch(pin.name) or not _DEBIAN_VERSION.fullmatch(pin.version):
             raise InvalidInput(f"{file.name} has a package that is not one: {pin.name[:80]!r}")

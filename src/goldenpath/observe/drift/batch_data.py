@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goldenpath.errors import InvalidInput, Unavailable, VerificationError
-from goldenpath.observe.log.records import VERSION, VERSIONS
+from goldenpath.observe.log.records import VERSION, require_version
 from goldenpath.observe.log.segment import SUFFIX, parse_checkpoint
 from goldenpath.observe.log.segments.packed_file import PACKED
 from goldenpath.observe.log.segments.shown_rows import require_packed
@@ -70,12 +70,8 @@ def is_log_segment(path: Path) -> bool:
         version = (pq.read_schema(path).metadata or {}).get(VERSION)
     except (OSError, pa.ArrowException) as error:
         raise InvalidInput(f"{path} is not a table that can be read: {error}") from error
-    if version is not None and version not in VERSIONS:
-        raise InvalidInput(
-            f"{path} is a segment of version {version.decode('utf-8', 'replace')[:20]!r}: "
-            f"expected one of {', '.join(each.decode() for each in VERSIONS)}",
-            hint="read it with the goldenpath release that made it",
-        )
+    if version is not None:
+        require_version(version, f"segment {path}")
     return version is not None
 
 

@@ -17,6 +17,7 @@ from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.files import write_whole
 from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import read_bounded, typed
+from goldenpath.stored_formats import FINDING
 from goldenpath.times import timestamp
 
 FindingKind = Literal[
@@ -38,7 +39,6 @@ others otherwise than before. `unobserved`: the release
 cannot be opened, so nothing about it is monitored. `advisory`: a known vulnerability affects a
 package of the release."""
 ADVISORY: Literal["advisory"] = "advisory"
-VERSION = 2
 _NOT_COUNTED = ("unobserved", ADVISORY)
 """Kinds that are no alarm of the statistics."""
 YEAR = timedelta(days=365)
@@ -78,7 +78,7 @@ class DriftFinding:
     """The person who closed it; `monitor` if the values are as in the reference again; `vex` for a
     signed VEX statement."""
     reason: str = ""
-    version: int = VERSION
+    version: int = FINDING.version
 
 
 MONITOR = "monitor"
@@ -167,7 +167,8 @@ def _parsed(value: Mapping[str, JsonValue], path: Path) -> DriftFinding:
         case 2:
             return typed(value, DriftFinding, str(path))
         case version:
-            raise InvalidInput(f"{path} has version {version}: expected at most {VERSION}")
+            FINDING.require(version, str(path))
+            raise AssertionError(f"version {version} is listed and not read")
 
 
 def findings(folder: Path) -> Iterator[DriftFinding]:

@@ -22,6 +22,7 @@ from goldenpath.errors import InvalidInput
 from goldenpath.files import write_whole
 from goldenpath.observe.log.segment import checked_name
 from goldenpath.parsers.typed import decode_record, read_bounded
+from goldenpath.stored_formats import WATCH
 
 
 class StoredCounts(msgspec.Struct):
@@ -289,7 +290,8 @@ def read_watch(path: Path, columns: int) -> MonitorState:
         case 2:
             return decode_record(content, MonitorState, str(path))
         case _:
-            raise InvalidInput(f"drift state {path} has version {version}: expected at most 2")
+            WATCH.require(version, f"drift state {path}")
+            raise AssertionError(f"version {version} is listed and not read")
 
 
 def save_watch(folder: Path, watch: MonitorState) -> None:

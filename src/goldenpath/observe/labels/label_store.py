@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from goldenpath.errors import InvalidInput
 from goldenpath.files import write_whole
 from goldenpath.observe.log.segment import checked_name
+from goldenpath.stored_formats import LABELS
 
 MAX_BYTES = 1 << 30
 """Largest file of labels that is read, in bytes."""
-_VERSION = b"1"
 _VERSION_KEY = b"goldenpath.labels.version"
 _KNOWN_KEY = b"goldenpath.labels.known_at"
 _ID = re.compile(r"[0-9a-f]{32}(-[0-9]{1,9})?")
@@ -73,7 +73,7 @@ def add_labels(
     folder: Path, stage: str, model: str, labels: pa.Table, *, now: datetime
 ) -> AddedLabels:
     """Store labels that became known now. The same labels in the same second are one file."""
-    metadata = {_VERSION_KEY: _VERSION, _KNOWN_KEY: now.isoformat().encode()}
+    metadata = {_VERSION_KEY: str(LABELS.version).encode(), _KNOWN_KEY: now.isoformat().encode()}
     content = BytesIO()
     pq.write_table(labels.replace_schema_metadata(metadata), content, compression="zstd")
     digest = hashlib.sha256(content.getvalue()).hexdigest()
@@ -100,8 +100,8 @@ def known_labels(folder: Path, stage: str, model: str, until: datetime) -> Itera
         except (OSError, pa.ArrowException) as error:
             raise InvalidInput(f"the labels {path.name} cannot be read: {error}") from error
         metadata = table.schema.metadata or {}
-        if metadata.get(_VERSION_KEY) != _VERSION:
-            raise InvalidInput(f"the labels {path.name} have another version: expected 1")
+        version = metadata.get(_VERSION_KEY, b"").decode("utf-8", "replace")
+        LABELS.require(int(version) if version.isdecimal() else version, path.name)
         known_at = datetime.fromisoformat(metadata[_KNOWN_KEY].decode())
         if known_at <= until:
             yield KnownLabels(known_at, table)

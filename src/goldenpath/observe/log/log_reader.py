@@ -21,7 +21,14 @@ from goldenpath.home import Home
 from goldenpath.observe.id_filters import IdFilters
 from goldenpath.observe.log.context_columns import FIELDS
 from goldenpath.observe.log.prediction_log import timestamp
-from goldenpath.observe.log.records import SALT, SCHEMA, VERSION, VERSIONS, anonymous, feature_names
+from goldenpath.observe.log.records import (
+    SALT,
+    SCHEMA,
+    VERSION,
+    anonymous,
+    feature_names,
+    require_version,
+)
 from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint, require_content
 from goldenpath.observe.log.segments.stored_segments import (
     StoredSegment,
@@ -318,13 +325,7 @@ def _table(segment: StoredSegment, columns: list[str]) -> pa.Table:
 
 
 def _require_version(name: str, known: pa.Schema) -> None:
-    version = (known.metadata or {}).get(VERSION, b"")
-    if version not in VERSIONS:
-        raise InvalidInput(
-            f"segment {name} has version {version.decode('utf-8', 'replace')[:20]!r}: "
-            f"expected one of {', '.join(each.decode() for each in VERSIONS)}",
-            hint="read it with the goldenpath release that made it",
-        )
+    require_version((known.metadata or {}).get(VERSION, b""), f"segment {name}")
 
 
 def _readable(row: pa.Table) -> Record:

@@ -25,6 +25,7 @@ from goldenpath.observe.log.subject_keys import Subject
 from goldenpath.parsers.typed import parse_typed
 from goldenpath.serve.protocol.decision import row_reasons
 from goldenpath.serve.record.spool_format import Answered, SpoolHeader
+from goldenpath.stored_formats import RECORD
 
 SALT, NONCE = 16, 12
 FEATURES = b"goldenpath.features"
@@ -66,9 +67,13 @@ _FIELDS: "list[pa.Field[pa.DataType]]" = [
 VERSION = b"goldenpath.version"
 """Metadata of the Parquet file. Files of version 2 have the columns up to `reasons`, and those of
 version 3 lack `class` and `probabilities`."""
-VERSIONS = (b"2", b"3", b"4")
-"""The versions that can be read. The last one is written."""
-SCHEMA = pa.schema(_FIELDS, metadata={VERSION: VERSIONS[-1]})
+SCHEMA = pa.schema(_FIELDS, metadata={VERSION: str(RECORD.version).encode()})
+
+
+def require_version(version: bytes, subject: str) -> None:
+    """Raise `InvalidInput` unless a file of records has a version that is read."""
+    text = version.decode("utf-8", "replace")[:20]
+    RECORD.require(int(text) if text.isdecimal() else text, subject)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,9 +30,9 @@ from goldenpath.release.attest.bundle import Bundle, sign_statement
 from goldenpath.release.attest.keys import PemSigner
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.statement import EXPIRY, Statement
+from goldenpath.stored_formats import EXPIRY_FILE
 from goldenpath.times import timestamp
 
-VERSION = 1
 EVERY = timedelta(hours=1)
 
 
@@ -118,7 +118,7 @@ def _statement(segment: StoredSegment, now: datetime, signer: PemSigner) -> byte
     column = pq.read_table(BytesIO(content), columns=["sequence"])["sequence"].drop_null()
     numbers.add_numbers(column.to_numpy())
     predicate: Mapping[str, JsonValue] = {
-        "version": VERSION,
+        "version": EXPIRY_FILE.version,
         "expiredAt": timestamp(now),
         "sequences": numbers.text,
     }
@@ -137,6 +137,7 @@ def read_expired(segment: StoredSegment, public_key: bytes) -> tuple[Checkpoint,
     if not any(is_signed(public_key, envelope.signed, each.value) for each in envelope.signatures):
         raise VerificationError(f"{name} is not signed by the key of the log")
     statement = Statement.parse(envelope.payload)
+    EXPIRY_FILE.require(statement.predicate.get("version"), name)
     text = statement.predicate.get("sequences")
     is_about = statement.subjects == (Digest(checkpoint.content),)
     if statement.predicate_type != EXPIRY or not is_about or not isinstance(text, str):

@@ -16,9 +16,8 @@ from goldenpath.release.attest.bundle import Bundle, sign_statement
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.signer import Signer
 from goldenpath.release.attest.statement import CHECKPOINT, Statement
+from goldenpath.stored_formats import CHECKPOINT_FILE
 
-VERSION = 3
-"""Version 2 added how the writer ended, version 3 the tree over the records."""
 SUFFIX = ".checkpoint.json"
 BEGINNING = "sha256:" + "0" * 64
 """The `previous` of the first checkpoint of a replica."""
@@ -61,7 +60,7 @@ class Checkpoint:
     is_last: bool
     """Whether the spool file was complete."""
     torn: int
-    version: int = VERSION
+    version: int = CHECKPOINT_FILE.version
     end_of_writer: str = ""
     """`goes on` in another file, `closed` in order, `open` without a word; empty: not ended."""
     unknown: int = 0
@@ -75,7 +74,7 @@ _SINCE_3 = frozenset({"records"})
 _LACKING = {
     1: frozenset({"end_of_writer", "unknown"}) | _SINCE_3,
     2: _SINCE_3,
-    VERSION: frozenset(),
+    3: frozenset(),
 }
 """The members that a version has not."""
 
@@ -151,7 +150,7 @@ def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
 def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:
     version = value.get("version")
     if not isinstance(version, int) or version not in _LACKING:
-        raise InvalidInput(f"checkpoint has version {version!r}: expected {VERSION}")
+        CHECKPOINT_FILE.require(version, "checkpoint")
     members = Checkpoint.__annotations__
     if value.keys() != members.keys() - _LACKING[version]:
         raise InvalidInput("checkpoint has a member too many or too few")

@@ -15,6 +15,7 @@ from goldenpath.promote.manifests.desired import Placement, Rollout
 from goldenpath.promote.manifests.unreadable_file import refuse_unreadable
 from goldenpath.promote.platform.break_glass import BreakGlass
 from goldenpath.release.attest.statement import parse_time
+from goldenpath.stored_formats import PLACEMENT
 
 _MOST_TEXT = 2000
 """Letters of a reason that are read: it is shown on every page about its deployment."""
@@ -57,7 +58,7 @@ def render_placement(placement: Placement) -> bytes:
     """Return the file. Each digest is a scalar value, so that other tools can change it too."""
     return render_yaml(
         {
-            "version": 1,
+            "version": PLACEMENT.version,
             "digest": placement.digest.text,
             "previous": _text(placement.previous),
             "rolledBack": _text(placement.rolled_back),
@@ -79,7 +80,10 @@ def render_placement(placement: Placement) -> bytes:
 def parse_placement(content: bytes, what: str = "release.yaml") -> Placement:
     """Parse the file. Raises `InvalidInput` that names the file and all its faults."""
     refuse_unreadable(content, what)
-    file = typed(parse_yaml(content, what), _ReleaseFile, what)
+    value = parse_yaml(content, what)
+    if isinstance(value, dict):
+        PLACEMENT.refuse_newer(value.get("version"), what)
+    file = typed(value, _ReleaseFile, what)
     return Placement(
         digest=Digest(file.digest),
         previous=_digest(file.previous),

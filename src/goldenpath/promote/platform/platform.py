@@ -71,6 +71,7 @@ from goldenpath.promote.platform.model_limits import (
 )
 from goldenpath.promote.platform.toml_table import Table, duration_text, read_table, refuse_faults
 from goldenpath.release.attest.policy import Person, TrustedKey
+from goldenpath.stored_formats import PLATFORM
 
 FILE = "platform.toml"
 GATEWAY = "127.0.0.1:8080"
@@ -237,8 +238,7 @@ class Platform:
 def parse_platform(content: bytes, file: str = FILE) -> Platform:
     """Parse `platform.toml`. Raises `InvalidInput` that lists all its faults at once."""
     table = read_table(content, file)
-    if table.count("version", 0) != 1:
-        table.faults.append("version: expected 1")
+    table.faults += PLATFORM.faults(table.count("version", 0), file)
     registry = table.table("registry")
     prefix, store = registry.text("prefix"), registry.text("store")
     if prefix and _PREFIX.fullmatch(prefix) is None:
@@ -347,7 +347,7 @@ def _check_gates(platform: Platform, table: Table) -> None:
 
 def _lines(platform: Platform) -> Iterator[str]:
     yield "# Stages, trust and registry of this platform. Every change is a signed commit."
-    yield "version = 1"
+    yield f"version = {PLATFORM.version}"
     yield f"gateway = {quoted(platform.gateway)}"
     yield f"url = {quoted(platform.url)}"
     yield from demand_lines(platform.demands)

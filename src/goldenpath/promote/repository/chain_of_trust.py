@@ -18,14 +18,16 @@ from typing import Literal
 
 import msgspec
 
+from goldenpath.canonical import MAX_DOCUMENT, parse_json
 from goldenpath.errors import NotFound, Unavailable
 from goldenpath.files import write_whole
-from goldenpath.parsers.typed import read_typed
+from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.promote.platform.platform import FILE, Platform, parse_platform
 from goldenpath.promote.repository.chain_walk import ChainWalk, WitnessedAt
 from goldenpath.promote.repository.commit import parse_commit
 from goldenpath.promote.repository.first_seen import FirstSeen
 from goldenpath.promote.repository.worktree import Repository
+from goldenpath.stored_formats import TRUST
 
 _TOGETHER = 500
 """Commits that are read in one call of git."""
@@ -188,18 +190,20 @@ def platform_at(repository: Repository, commit: str) -> Platform:
 def read_pin(file: Path) -> Pin:
     """Return the pinned commits. Raises `NotFound` if no platform was set up on this machine."""
     try:
-        pin = read_typed(file, _PinFile)
+        value = parse_json(read_bounded(file, MAX_DOCUMENT), str(file))
     except FileNotFoundError as error:
         raise NotFound(
             f"no platform was set up here: {file} does not exist",
             hint="run goldenpath init, or name the folder of a platform in GOLDENPATH_HOME",
         ) from error
+    TRUST.refuse_newer(value.get("version") if isinstance(value, dict) else None, str(file))
+    pin = typed(value, _PinFile, str(file))
     return Pin(pin.root, pin.verified, pin.looked)
 
 
 def write_pin(file: Path, pin: Pin) -> None:
     """Replace the pin; after a crash the file holds the old pin or the new one."""
-    value = {"version": 1, "root": pin.root, "verified": pin.verified}
+    value = {"version": TRUST.version, "root": pin.root, "verified": pin.verified}
     if pin.looked is not None:
         value["looked"] = pin.looked.astimezone(UTC).isoformat()
     try:

@@ -22,13 +22,11 @@ from typing import Literal
 
 import msgspec
 
-from goldenpath.errors import InvalidInput
 from goldenpath.serve.protocol.inputs import ValueFault
 from goldenpath.serve.protocol.request_context import RequestContext
+from goldenpath.stored_formats import SPOOL
 
-SPOOL_VERSION = 3
-_KNOWN = (1, 2, SPOOL_VERSION)
-"""Version 2 added the request context, version 3 added turns."""
+SPOOL_VERSION = SPOOL.version
 FRAME = struct.Struct("<II")
 """Length and CRC-32 of the payload that follows."""
 
@@ -150,8 +148,5 @@ def decode(payload: bytes, *, is_first: bool) -> Frame:
         body: list[Answered] | SpoolMark = _body.decode(payload)
         return body
     header = _header.decode(payload)
-    if header.version not in _KNOWN:
-        raise InvalidInput(
-            f"the file has spool version {header.version}: expected at most {SPOOL_VERSION}"
-        )
+    SPOOL.require(header.version, "the spool file")
     return header

@@ -16,8 +16,7 @@ import msgspec
 from goldenpath.canonical import canonical_json, parse_object
 from goldenpath.errors import InvalidInput
 from goldenpath.parsers.typed import typed
-
-RUNTIME_VERSION = 1
+from goldenpath.stored_formats import RUNTIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Runtime:
     python: str
     """Full version of the interpreter, such as `3.11.7`."""
     wheels: tuple[Wheel, ...]
-    version: int = RUNTIME_VERSION
+    version: int = RUNTIME.version
 
 
 def render_runtime(runtime: Runtime) -> bytes:
@@ -55,11 +54,7 @@ def parse_runtime(content: bytes) -> Runtime:
     Wheels are bare file names, so that no name leads out of the folder.
     """
     value = parse_object(content, "runtime")
-    if value.get("version") != RUNTIME_VERSION:
-        raise InvalidInput(
-            f"runtime has version {value.get('version')!r}, expected {RUNTIME_VERSION}",
-            hint="use the goldenpath release that made it, or build the model again",
-        )
+    RUNTIME.require(value.get("version"), "runtime")
     runtime = typed(value, Runtime, "runtime")
     if render_runtime(runtime) != content:
         raise InvalidInput("runtime is not in canonical form, or has unknown keys")

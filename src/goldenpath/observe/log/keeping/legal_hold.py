@@ -14,13 +14,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from goldenpath.canonical import canonical_json
+from goldenpath.canonical import MAX_DOCUMENT, canonical_json, parse_json
 from goldenpath.errors import AlreadyDone, InvalidInput, NotFound, VerificationError
 from goldenpath.files import locked, write_whole
 from goldenpath.home import Home
-from goldenpath.parsers.typed import read_typed
+from goldenpath.parsers.typed import read_bounded, typed
 from goldenpath.release.attest.signatures.ssh_public_key import is_same_key, key_identity
 from goldenpath.release.attest.signatures.sshsig import STATEMENT_NAMESPACE, SshKey, verify
+from goldenpath.stored_formats import HOLD
 
 NEEDED = 2
 """How many people have to lift a hold."""
@@ -88,7 +89,7 @@ class KeptByHolds:
 
 def read_holds(home: Home) -> tuple[LegalHold, ...]:
     """Return all holds, those that were lifted too. Raises `InvalidInput` for a damaged file."""
-    return tuple(read_typed(path, LegalHold) for path in sorted(home.holds.glob("*.json")))
+    return tuple(_parsed(path) for path in sorted(home.holds.glob("*.json")))
 
 
 def kept_by_holds(home: Home, known: Collection[str] = ()) -> KeptByHolds:
@@ -131,7 +132,7 @@ def place_hold(
             state = "in force already" if _read(home, case).is_in_force else "lifted"
             raise InvalidInput(f"hold {case} is {state}: expected the name of a new case")
         act = HoldAct("hold", by, time, reason, key.public_line, "")
-        return _written(home, LegalHold(1, case, records, ()), act, key)
+        return _written(home, LegalHold(HOLD.version, case, records, ()), act, key)
 
 
 def lift_hold(
@@ -176,11 +177,17 @@ def _message(hold: LegalHold, act: HoldAct) -> bytes:
 
 def _read(home: Home, case: str) -> LegalHold:
     try:
-        return read_typed(_file(home, case), LegalHold)
+        return _parsed(_file(home, case))
     except FileNotFoundError as error:
         raise NotFound(
             f"there is no hold of the name {case}", hint="goldenpath log retention lists them"
         ) from error
+
+
+def _parsed(path: Path) -> LegalHold:
+    value = parse_json(read_bounded(path, MAX_DOCUMENT), str(path))
+    HOLD.refuse_newer(value.get("version") if isinstance(value, dict) else None, str(path))
+    return typed(value, LegalHold, str(path))
 
 
 def _file(home: Home, case: str) -> Path:

@@ -32,12 +32,11 @@ from goldenpath.observe.log.segments.parquet_footer import MAGIC, ParquetParts, 
 from goldenpath.parsers.typed import decode_record
 from goldenpath.release.attest.signatures.p256 import is_signed
 from goldenpath.release.attest.signatures.signer import Signer
+from goldenpath.stored_formats import PACKED_FILE
 
 PACKED = ".packed.parquet"
 NAME = re.compile(r"(\d{8}T\d\d)-(.+)\.(\d{1,12})-(\d{1,12})" + re.escape(PACKED))
 """Hour of the first segment, replica, and number of the first and the last segment."""
-VERSION = 2
-_VERSIONS = (1, VERSION)
 _PURPOSE = b"goldenpath packed segments 2\0"
 FileState = tuple[int, int, int]
 """Inode, size and time of a file."""
@@ -275,7 +274,7 @@ def render_packed(
     digest = Digest.of(shown).text
     stage, model, replica = place
     written = PackedDirectory(
-        version=VERSION,
+        version=PACKED_FILE.version,
         stage=stage,
         model=model,
         replica=replica,
@@ -310,7 +309,7 @@ def packed_in(source: FileSource | BytesSource) -> PackedFile:
     try:
         content = _directory(source)
         directory = decode_record(content, PackedDirectory, "its directory")
-        _require_whole(directory, source.size)
+        require_whole(directory, source.size)
     except InvalidInput as error:
         raise VerificationError(f"{source.name} is damaged: {error.message}") from error
     return PackedFile(source, directory, _places(directory))
@@ -339,10 +338,9 @@ def _places(directory: PackedDirectory) -> Mapping[str, PackedPlace]:
     return places
 
 
-def _require_whole(directory: PackedDirectory, size: int) -> None:
+def require_whole(directory: PackedDirectory, size: int) -> None:
     """Raise `InvalidInput` if a directory has another version or leads out of its file."""
-    if directory.version not in _VERSIONS:
-        raise InvalidInput(f"it has version {directory.version}: expected {VERSION}")
+    PACKED_FILE.require(directory.version, "it")
     documents, footers = directory.documents, directory.footers
     spans = [(each.begin, each.length) for each in (documents, footers)]
     spans += [(each.begin, each.pages) for each in directory.segments]

@@ -1,0 +1,1 @@
+"""This machine as a whole: what it has, and whether its parts can be reached."""
