@@ -8,6 +8,7 @@ So every change, deletion or insertion is visible.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -149,10 +150,10 @@ def require_content(name: str, content: bytes, checkpoint: Checkpoint) -> None:
 
 def _from_json(value: Mapping[str, JsonValue]) -> Checkpoint:
     version = value.get("version")
-    if not isinstance(version, int) or version not in _LACKING:
-        CHECKPOINT_FILE.require(version, "checkpoint")
+    CHECKPOINT_FILE.require(version, "checkpoint")
+    lacking = _LACKING[cast("int", version)]
     members = Checkpoint.__annotations__
-    if value.keys() != members.keys() - _LACKING[version]:
+    if value.keys() != members.keys() - lacking:
         raise InvalidInput("checkpoint has a member too many or too few")
     for name, member in value.items():
         if type(member) is not members[name]:

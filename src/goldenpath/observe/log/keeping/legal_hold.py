@@ -132,7 +132,7 @@ def place_hold(
             state = "in force already" if _read(home, case).is_in_force else "lifted"
             raise InvalidInput(f"hold {case} is {state}: expected the name of a new case")
         act = HoldAct("hold", by, time, reason, key.public_line, "")
-        return _written(home, LegalHold(HOLD.version, case, records, ()), act, key)
+        return _written(home, LegalHold(1, case, records, ()), act, key)
 
 
 def lift_hold(
