@@ -5,7 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: setup demo test check bench attack chaos cluster cluster-governed models release docs format lint types contracts unit full lock clean
+.PHONY: setup demo test check bench attack chaos cluster cluster-governed models release docs reference format lint types contracts unit full lock clean
 
 setup: $(VENV)/ready
 
@@ -103,6 +103,10 @@ $(DOCS)/ready: requirements/docs.txt | $(VENV)/ready
 	$(PYTHON) -m venv --clear $(DOCS)
 	VIRTUAL_ENV=$(DOCS) $(BIN)/uv pip install --quiet --require-hashes -r requirements/docs.txt
 	touch $@
+
+# The pages of docs/reference, made from the code; a test fails if they differ from it.
+reference: setup
+	$(BIN)/python -m reference
 
 # Hash-pinned, with no address of an index in it: the machine's own configuration says where packages come from.
 lock:

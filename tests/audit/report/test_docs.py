@@ -80,8 +80,9 @@ def test_every_page_is_listed_once_under_a_kind(
     assert kinds == [kind for kind in KINDS if kind in kinds]
     assert len(kinds) >= 4
     assert set(pages.values()) == {1}
-    expected = {page.name for page in DOCS.glob("*.md")} - {"README.md"} | {"adr/README.md"}
-    assert set(pages) == expected
+    own = {page.name for page in DOCS.glob("*.md")} - {"README.md"}
+    made = {f"reference/{page.name}" for page in (DOCS / "reference").glob("*.md")}
+    assert set(pages) == {*own, *made, "adr/README.md"}
 
 
 def test_every_decision_is_listed_in_its_order(
@@ -94,4 +95,6 @@ def test_every_decision_is_listed_in_its_order(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_is_a_page(page: Path) -> None:
+    if page.parent.name == "reference":
+        return  # made from the code, to look things up
     assert len(page.read_text().splitlines()) <= LONG.get(page.name, 120)
