@@ -94,7 +94,7 @@ REFUSED = (
     ("score-job none credit-default s3://in/x --stage dev --out x.csv --reason x",
      "platform-engineer", 2, "--out is 'x.csv'"),
     ("doctor --target moon", "", 2, "'moon' is not one of 'machine', 'kubernetes'"),
-    ("doctor --context moon", "", 2, "--context and --gateway are those of --target kubernetes"),
+    ("doctor --context moon", "", 2, "--context and --gateway are for a cluster"),
     ("waive {fresh} --gate none --stage prod --reason 'long enough' --until 2027-01-01",
      "risk-manager", 2, "none"),
     ("requests", "", 2, "no forge is set up"),
