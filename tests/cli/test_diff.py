@@ -52,6 +52,21 @@ def test_what_changed_between_two_promoted_releases(road: Road) -> None:
     assert {each["after_mark"] for each in shown["changes"]} == {"verified"}
 
 
+def test_inspect_lists_every_part_of_a_signed_bill_of_materials(road: Road) -> None:
+    digest = road.release()
+    signed = json.loads(_run(road, "inspect", "--parts", digest.text, "--output", "json").stdout)
+    text = _run(road, "inspect", "--parts", digest.text).stdout
+    road.home.trust.unlink()
+    (road.home.gitops).rename(road.folder / "elsewhere.git")
+    nobody = json.loads(_run(road, "inspect", "--parts", digest.text, "--output", "json").stdout)
+
+    names = [part["name"] for part in signed["parts"]]
+    assert names and names == sorted(names, key=str.lower)
+    assert signed["unknown"] == []
+    assert f"parts      {len(names)}" in text
+    assert (nobody["parts"], len(nobody["unknown"])) == ([], 1), "nobody is trusted to sign one"
+
+
 def test_inspect_says_how_well_each_thing_is_known(road: Road, tmp_path: Path) -> None:
     digest = road.release()
     (tmp_path / "empty").mkdir()

@@ -17,6 +17,11 @@ _FLAGS = (
 )  # fmt: skip
 
 
+_AXE_RUN = """axe.run().then(found => found.violations
+  .filter(each => ["serious", "critical"].includes(each.impact))
+  .map(each => `${each.id}: ${each.nodes[0].html} ${each.nodes[0].failureSummary}`))"""
+
+
 class Tab:
     """One tab, and what its console reported."""
 
@@ -33,6 +38,28 @@ class Tab:
     def open(self, address: str) -> None:
         """Go to a page."""
         self._call("Page.navigate", url=address)
+
+    def show_as(self, width: int, *, dark: bool) -> None:
+        """Make the window so many pixels wide, and light or dark."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1,
+            mobile=width < 500,
+        )  # fmt: skip
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def faults(self, axe: Path) -> list[str]:
+        """What axe calls serious in this page, each with the first element that it is about."""
+        # In a world of its own, since the policy of the page allows no script of somebody else.
+        frame = self._call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = self._call("Page.createIsolatedWorld", frameId=frame, worldName="axe")
+        for script in (axe.read_text(), _AXE_RUN):
+            answer = self._call(
+                "Runtime.evaluate", expression=script, contextId=world["executionContextId"],
+                awaitPromise=True, returnByValue=True,
+            )  # fmt: skip
+        found: list[str] = answer["result"]["value"]
+        return found
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression in the page."""

@@ -87,7 +87,9 @@ def test_every_page_is_there_and_links_lead_to_pages(browser: Browser, home: Pro
     known = values(home)
     pages = [
         "/", "/models/credit", "/deployments/prod/credit", f"/releases/{known['release']}",
-        "/time", f"/time?time={known['time']}&other={known['other']}", "/evidence",
+        f"/parts/{known['release']}", "/?find=cred&in=prod&state=live&page=2",
+        "/registers/events?find=credit", "/time",
+        f"/time?time={known['time']}&other={known['other']}", "/evidence",
         f"/predictions/{known['prediction']}", f"/difference?before={known['before']}&after="
         f"{known['after']}", "/affected?part=joblib", *{q.address for q in QUESTIONS},
     ]  # fmt: skip
@@ -137,6 +139,27 @@ def test_a_release_that_nobody_knows_is_an_answer_with_a_reason(browser: Browser
     assert found.code == 200
     assert 'role="alert"' in found.text
     assert "holds" not in found.text
+
+
+def test_the_documentation_is_shown_as_written_and_runs_no_script(
+    browser: Browser, home: ProvenHome
+) -> None:
+    found = browser.get(f"/releases/{values(home)['release']}/report.html")
+
+    assert found.code == 200
+    assert "<h1" in found.text
+    assert "sandbox" in found.headers["content-security-policy"]
+    assert "script-src" not in found.headers["content-security-policy"]
+    assert browser.get(f"/releases/sha256:{'0' * 64}/report.html").code == 404
+
+
+def test_the_proof_of_a_prediction_is_a_file(browser: Browser, home: ProvenHome) -> None:
+    found = browser.get(f"/predictions/{values(home)['prediction']}/proof.tgz", method="HEAD")
+
+    assert found.code == 200
+    assert found.headers["content-type"] == "application/gzip"
+    assert int(found.headers["content-length"]) > 1000
+    assert browser.get("/predictions/0000/proof.tgz").code == 404
 
 
 def test_a_form_leads_to_the_page_of_what_was_entered(browser: Browser, home: ProvenHome) -> None:

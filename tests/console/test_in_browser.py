@@ -44,6 +44,60 @@ def test_panels_arrive_and_the_browser_reports_nothing(running: Browser, tab: Ta
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_each_page_is_sound_at_three_widths_in_light_and_dark(
+    running: Browser, home: ProvenHome, tab: Tab
+) -> None:
+    release = home.served.made.image.digest.text
+    axe = program("axe.min.js")
+    for page in (*PAGES, f"/releases/{release}", f"/parts/{release}", "/registers/events"):
+        for width, dark in ((1440, False), (768, True), (390, False)):
+            tab.show_as(width, dark=dark)
+            tab.open(f"http://{running.address}{page}")
+            tab.wait_for(f"document.readyState === 'complete' && {ARRIVED}")
+            assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page
+            assert tab.faults(axe) == [], (page, width)
+
+
+def test_a_page_that_is_open_shows_what_changes(
+    running: Browser, home: ProvenHome, tab: Tab
+) -> None:
+    tab.open(f"http://{running.address}/")
+    tab.wait_for(f"document.readyState === 'complete' && {ARRIVED}")
+    tab.evaluate("document.querySelector('[data-panel=road] .origin').id = 'before'")
+    folder = home.served.home.findings / "closed"
+    (folder if not folder.exists() else folder / "more").mkdir(parents=True)
+    tab.wait_for("document.getElementById('before') === null")
+    tab.wait_for("document.querySelector('[data-panel=road] .origin') !== null")
+    assert tab.reported == []
+
+
+def test_an_empty_home_has_pages_that_say_so(tab: Tab, tmp_path: Path) -> None:
+    with console(tmp_path / "empty") as browser:
+        for page in PAGES:
+            tab.open(f"http://{browser.address}{page}")
+            tab.wait_for(f"document.readyState === 'complete' && {ARRIVED}")
+            assert tab.reported == []
+        assert tab.evaluate("document.querySelector('main').textContent.length > 20")
+
+
+def test_a_tampered_release_does_not_hold(tab: Tab, tmp_path: Path) -> None:
+    broken = serve_a_home(tmp_path / "broken")
+    blobs = broken.served.home.registry / "blobs" / "sha256"
+    release = broken.served.made.image.digest
+    blob = max(blobs.iterdir(), key=lambda each: (each.name != release.hex, each.stat().st_size))
+    content = blob.read_bytes()
+    blob.chmod(0o644)
+    blob.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    with console(broken.served.home.root) as browser:
+        tab.open(f"http://{browser.address}/releases/{release.text}")
+        tab.wait_for(f"document.readyState === 'complete' && {ARRIVED}")
+        tab.evaluate("document.querySelector('[data-panel=verify] button').click()")
+        tab.wait_for("document.querySelector('[data-panel=verify] .origin') !== null")
+        shown = tab.evaluate("document.querySelector('[data-panel=verify]').textContent")
+        assert "The evidence holds" not in shown
+        assert "digest" in shown
+
+
 def test_verify_now_is_reached_and_pressed_by_the_keyboard(
     running: Browser, home: ProvenHome, tab: Tab
 ) -> None:

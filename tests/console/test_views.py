@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import goldenpath.console
-from goldenpath.console.drawings import columns, interval, split
+from goldenpath.console.drawings import columns, interval, shares, split
 from goldenpath.console.page_texts import TEXTS
 from goldenpath.console.verb_answer import VerbAnswer
 from goldenpath.console.views import Views, moment, short
@@ -30,9 +30,10 @@ def test_hostile_texts_are_shown_and_steer_nothing(is_part: bool) -> None:
 
 def test_a_title_of_a_drawing_is_no_markup() -> None:
     drawn = split(HOSTILE, [50, 50]) + columns(HOSTILE, [1, 0], [0, 2]) + interval(HOSTILE, 0, 1, 0)
+    drawn += shares(HOSTILE, [0.5, 0.5], [1, 0])
 
     assert "<script>" not in drawn
-    assert drawn.count("<svg ") == drawn.count("</svg>") == 3
+    assert drawn.count("<svg ") == drawn.count("</svg>") == 4
 
 
 def test_a_status_that_nobody_keeps_up_to_date_is_not_shown_as_what_runs() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from goldenpath.audit.health.deployment_health import DeploymentHealth
+from goldenpath.audit.report.plots.drawing import Drawing
 from goldenpath.cli.health_sections import HealthRow, HealthSection, health_sections
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -15,7 +16,8 @@ _STYLE = (
     "body{font:14px/1.4 sans-serif;margin:2em;max-width:80em}"
     "table{border-collapse:collapse}th,td{text-align:left;padding:.15em .8em .15em 0}"
     "th{border-bottom:1px solid}h2{font-size:1em;margin:1.5em 0 .3em}"
-    "p{margin:.2em 0}svg{fill:#2b6cb0;vertical-align:middle}.alarm{fill:#c53030}.rest{fill:#e2e8f0}"
+    "p{margin:.2em 0}svg{width:144px;height:18px;vertical-align:middle}"
+    ".mark{fill:#2b6cb0}.alarm{fill:#c53030}.rest{fill:#e2e8f0}"
 )
 _WIDTH, _HEIGHT = 144, 18
 
@@ -52,28 +54,23 @@ def _table(section: HealthSection) -> str:
 def _cells(row: HealthRow, section: HealthSection) -> Iterator[str]:
     yield from (f"<td>{escape(cell)}</td>" for cell in row.cells)
     if section.chart:
-        title = escape(f"{row.cells[0]}: {section.chart}")
-        shapes = _columns(row.series) if row.share is None else _bar(row.share)
-        yield (
-            f'<td><svg width="{_WIDTH}" height="{_HEIGHT}" role="img" '
-            f'aria-label="{title}">{"".join(shapes)}</svg></td>'
-        )
+        drawing = _columns(row.series) if row.share is None else _bar(row.share)
+        chart = drawing.chart(f"{row.cells[0]}: {section.chart}", _WIDTH, _HEIGHT)
+        yield f"<td>{chart}</td>"
 
 
-def _columns(values: Sequence[float]) -> Iterator[str]:
-    largest, step = max(values, default=0.0), _WIDTH / max(len(values), 1)
+def _columns(values: Sequence[float]) -> Drawing:
+    drawing, largest, step = Drawing(), max(values, default=0.0), _WIDTH / max(len(values), 1)
     for place, value in enumerate(values):
         if value > 0:
             high = max(value / largest * _HEIGHT, 1.0)
-            yield _rectangle(place * step, _HEIGHT - high, max(step - 1, 1.0), high)
+            drawing.bar("mark", (place * step, _HEIGHT - high), (max(step - 1, 1.0), high))
+    return drawing
 
 
-def _bar(share: float) -> Iterator[str]:
-    yield _rectangle(0, 4, _WIDTH, _HEIGHT - 8, kind="rest")
+def _bar(share: float) -> Drawing:
+    drawing = Drawing()
+    drawing.bar("rest", (0, 4), (_WIDTH, _HEIGHT - 8))
     width = min(max(share, 0.0), 1.0) * _WIDTH
-    yield _rectangle(0, 4, width, _HEIGHT - 8, kind="alarm" if share >= 1 else "")
-
-
-def _rectangle(x: float, y: float, width: float, height: float, *, kind: str = "") -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"{named}/>'
+    drawing.bar("alarm" if share >= 1 else "mark", (0, 4), (width, _HEIGHT - 8))
+    return drawing

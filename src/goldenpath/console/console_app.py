@@ -7,7 +7,9 @@ the panel, in one of few threads, so a crowd of browsers waits instead of taking
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar, TypeVarTuple
 
 import anyio
@@ -19,16 +21,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from goldenpath.console import pages
+from goldenpath.console.answer_cache import AnswerCache
 from goldenpath.console.pages import Page
 from goldenpath.console.panels import PANELS, Values, checked
-from goldenpath.console.request_guard import Admission, Guard
+from goldenpath.console.request_guard import DOCUMENT_POLICY, Admission, Guard
 from goldenpath.console.verb_answer import Ask, VerbAnswer
 from goldenpath.console.views import Views
 from goldenpath.errors import GoldenPathError, InvalidInput, NotFound
 from goldenpath.parsers.record_json import record_json
 
-MOST_THREADS = 2
-"""Verbs that run at the same time."""
+MOST_WAITING = 16
+"""Panels that wait for a verb at the same time."""
 LOOK_SECONDS = 1.0
 """Seconds between two looks at whether something has changed."""
 _HERE = Path(__file__).parent
@@ -58,16 +61,20 @@ class _Console:
     def __init__(self, sources: ConsoleSources) -> None:
         self._sources = sources
         self._views = Views()
-        self._threads = CapacityLimiter(MOST_THREADS)
+        self._answered = AnswerCache(sources.ask, sources.changes)
+        self._threads = CapacityLimiter(MOST_WAITING)
 
     def routes(self) -> Starlette:
         """Return the application without its guard."""
         page = self._page
         routes = [
-            Route("/", page(lambda _: pages.road())),
+            Route("/", page(pages.road)),
             Route("/models/{model}", self._model),
             Route("/deployments/{stage}/{model}", page(pages.deployment_page)),
             Route("/releases/{release}", page(pages.release_page)),
+            Route("/releases/{release}/report.html", self._report),
+            Route("/parts/{release}", page(pages.parts_page)),
+            Route("/predictions/{prediction}/proof.tgz", self._proof),
             Route("/difference", page(pages.difference_page)),
             Route("/time", page(pages.time_page)),
             Route("/evidence", page(lambda _: pages.evidence_page())),
@@ -95,10 +102,11 @@ class _Console:
         return await self._shown(request, pages.model_page(values, stages))
 
     async def _register(self, request: Request) -> Response:
-        name = request.path_params["name"]
+        values = dict(_values(request))
+        name = values.pop("name")
         if name not in pages.REGISTERS:
             raise NotFound(f"there is no register {name}")
-        return await self._shown(request, pages.register_page(name))
+        return await self._shown(request, pages.register_page(name, values))
 
     async def _shown(self, request: Request, page: Page) -> Response:
         if not _wants_json(request):
@@ -124,12 +132,12 @@ class _Console:
 
     async def _answers(self, name: str, values: Values) -> Mapping[str, VerbAnswer]:
         try:
-            asked = PANELS[name].asks(values)
+            panel = PANELS[name]
+            asked = panel.asks(values)
         except KeyError as error:
             raise InvalidInput(f"the address of this panel lacks {error.args[0]}") from error
-        return {
-            part: await self._in_thread(self._sources.ask, words) for part, words in asked.items()
-        }
+        ask = partial(self._answered.answer, is_kept=panel.is_kept)
+        return {part: await self._in_thread(ask, words) for part, words in asked.items()}
 
     async def _in_thread(
         self, call: Callable[[*_Arguments], _Result], *arguments: *_Arguments
@@ -148,17 +156,41 @@ class _Console:
             case _:
                 raise InvalidInput("expected a prediction id or a digest")
 
+    async def _report(self, request: Request) -> Response:
+        """Show the documentation of a release as its verb writes it, with its own style sheet."""
+        release = _values(request)["release"]
+        answer = await self._asked(("report", release, "--format", "html"))
+        headers = {"content-security-policy": DOCUMENT_POLICY}
+        return HTMLResponse(answer.text, headers=headers)
+
+    async def _proof(self, request: Request) -> Response:
+        """Send the file that proves a prediction."""
+        prediction = _values(request)["prediction"]
+        with TemporaryDirectory(prefix="goldenpath-console-") as folder:
+            file = Path(folder) / "proof.tgz"
+            await self._asked(("prove", prediction, "--bundle", str(file)))
+            content = file.read_bytes()
+        named = {"content-disposition": f'attachment; filename="{prediction}.tgz"'}
+        return Response(content, headers=named, media_type="application/gzip")
+
+    async def _asked(self, words: tuple[str, ...]) -> VerbAnswer:
+        """Run a verb. Raises `NotFound` with its reason if it has no answer."""
+        answer = await self._in_thread(self._answered.run, words)
+        if answer.error:
+            raise NotFound(answer.error, hint=answer.hint)
+        return answer
+
     async def _changes(self, _: Request) -> Response:
         return StreamingResponse(
             self._stream(), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
 
     async def _stream(self) -> AsyncIterator[bytes]:
-        known = await self._in_thread(self._sources.changes)
+        known = await self._in_thread(self._answered.news)
         yield b"retry: 3000\n\n"
         while True:
             await anyio.sleep(LOOK_SECONDS)
-            found = await self._in_thread(self._sources.changes)
+            found = await self._in_thread(self._answered.news)
             if found != known:
                 known = found
                 yield b"event: changed\ndata: {}\n\n"

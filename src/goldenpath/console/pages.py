@@ -34,9 +34,10 @@ class Page:
     values: Values = field(default_factory=dict)
 
 
-def road() -> Page:
+def road(values: Values) -> Page:
     """Return the page of all models in all stages."""
-    return Page("road", panels=(PlacedPanel("road"), PlacedPanel("findings")))
+    panels = (PlacedPanel("road", values), PlacedPanel("findings"))
+    return Page("road", panels=panels, template="road.html", values=values)
 
 
 def model_page(values: Values, stages: tuple[str, ...]) -> Page:
@@ -44,7 +45,8 @@ def model_page(values: Values, stages: tuple[str, ...]) -> Page:
     missing = tuple(
         PlacedPanel("why", {**values, "stage": stage}, needs_click=True) for stage in stages
     )
-    panels = (PlacedPanel("model", values), PlacedPanel("model-findings", values), *missing)
+    names = ("model", "releases", "model-findings")
+    panels = (*(PlacedPanel(name, values) for name in names), *missing)
     return Page("model", values["model"], panels, values=values)
 
 
@@ -59,10 +61,16 @@ def release_page(values: Values) -> Page:
     """Return the page of a release: content, signatures, report."""
     panels = (
         PlacedPanel("verify", values, needs_click=True),
+        PlacedPanel("lineage", values),
         PlacedPanel("inspect", values),
         PlacedPanel("report", values),
     )
     return Page("release", values["release"], panels, "release.html", values)
+
+
+def parts_page(values: Values) -> Page:
+    """Return the page of the whole bill of materials of a release."""
+    return Page("parts", values["release"], (PlacedPanel("parts", values),), values=values)
 
 
 def difference_page(values: Values) -> Page:
@@ -76,7 +84,7 @@ def time_page(values: Values) -> Page:
     if "other" in values:
         panel = PlacedPanel("at-vs", {**time, "other": values["other"]})
     else:
-        panel = PlacedPanel("at", time)
+        panel = PlacedPanel("at", {**values, **time})
     panels = (PlacedPanel("moments"), panel)
     return Page("time", panels=panels, template="time.html", values=values)
 
@@ -101,9 +109,9 @@ REGISTERS = (
 """The panels that have a page of their own below `/registers`."""
 
 
-def register_page(name: str) -> Page:
+def register_page(name: str, values: Values) -> Page:
     """Return the page of one register."""
-    return Page("registers", name, (PlacedPanel(name),))
+    return Page("registers", name, (PlacedPanel(name, values),), "register.html", values)
 
 
 def affected_page(values: Values) -> Page:

@@ -8,6 +8,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from goldenpath.console.chosen_rows import (
+    event_rows,
+    finding_rows,
+    live_rows,
+    part_rows,
+    releases_of,
+    road_cards,
+)
+from goldenpath.console.lineage import lineage
+from goldenpath.console.verb_answer import VerbAnswer
 from goldenpath.errors import InvalidInput
 
 Values = Mapping[str, str]
@@ -22,9 +32,17 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     "time": re.compile(r"[0-9][-0-9:.TZ+ ]{0,39}|now"),
     "other": re.compile(r"[0-9][-0-9:.TZ+ ]{0,39}|now"),
     "prediction": re.compile(r"[0-9A-Za-z][-0-9A-Za-z]{0,127}"),
+    "find": re.compile(r"[a-z0-9][-a-z0-9]{0,62}"),
+    "in": re.compile(r"[a-z0-9][-a-z0-9]{0,62}"),
+    "state": re.compile(r"[a-z]{1,20}"),
+    "page": re.compile(r"[1-9][0-9]{0,3}"),
+    "name": re.compile(r"[a-z][-a-z]{0,40}"),
     "part": re.compile(r"[0-9A-Za-z@][-0-9A-Za-z@/._:=+]{0,199}"),
 }
 """The values that an address may have. Whatever else the verb demands, it checks itself."""
+
+
+Choose = Callable[[Values, Mapping[str, VerbAnswer]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,10 @@ class Panel:
     """Returns the command lines by name; the first one is shown as the panel's command."""
     is_live: bool = True
     """Whether it is drawn again when something has changed."""
+    is_kept: bool = True
+    """Whether an answer is given again as long as nothing has changed."""
+    choose: Choose | None = None
+    """Chooses what of a long answer is shown; None: all of it."""
 
 
 def checked(values: Mapping[str, str]) -> Values:
@@ -71,6 +93,15 @@ def _road(_: Values) -> Mapping[str, tuple[str, ...]]:
     return {"register": ("register",), "status": ("status",)}
 
 
+def _lineage(values: Values) -> Mapping[str, tuple[str, ...]]:
+    return {"inspect": ("inspect", "--no-files", values["release"]), "at": ("at", "now")}
+
+
+def _releases(values: Values) -> Mapping[str, tuple[str, ...]]:
+    values["model"]  # the events of all models are asked for, and those of this one shown
+    return {"answer": ("events", "--kind", "release.")}
+
+
 def _live(values: Values) -> Mapping[str, tuple[str, ...]]:
     return {"answer": ("at", values.get("time", "now"))}
 
@@ -80,30 +111,37 @@ def _moments(values: Values) -> Mapping[str, tuple[str, ...]]:
 
 
 PANELS: Mapping[str, Panel] = {
-    "road": Panel("models", "road.html", _road),
+    "road": Panel("models", "road.html", _road, choose=road_cards),
     "model": Panel("model", "model.html", _one("register", "--model", "{model}")),
-    "findings": Panel("findings", "findings.html", _one("findings")),
-    "model-findings": Panel("findings", "findings.html", _one("findings", "list", "{model}")),
+    "findings": Panel("findings", "findings.html", _one("findings"), choose=finding_rows),
+    "model-findings": Panel(
+        "findings", "findings.html", _one("findings", "list", "{model}"), choose=finding_rows
+    ),
     "why": Panel("why", "why.html", _one("why", "{model}", "--stage", "{stage}")),
     "status": Panel("rollout", "rollout.html", _one("status", "--output", "json")),
     "history": Panel("history", "history.html", _one("events")),
     "moments": Panel("moments", "moments.html", _one("events"), False),
     "health": Panel("health", "health.html", _one("health", "{model}", "--stage", "{stage}")),
     "inspect": Panel("content", "inspect.html", _one("inspect", "--no-files", "{release}"), False),
-    "verify": Panel("verify", "verify.html", _one("verify", "{release}"), False),
+    "lineage": Panel("lineage", "lineage.html", _lineage, choose=lineage),
+    "parts": Panel(
+        "parts", "parts.html", _one("inspect", "--parts", "{release}"), False, choose=part_rows
+    ),
+    "releases": Panel("releases", "releases.html", _releases, choose=releases_of),
+    "verify": Panel("verify", "verify.html", _one("verify", "{release}"), False, is_kept=False),
     "report": Panel("report", "report.html", _one("report", "{release}"), False),
     "diff": Panel("diff", "diff.html", _one("diff", "{before}", "{after}"), False),
-    "at": Panel("at", "at.html", _live, False),
+    "at": Panel("at", "at.html", _live, False, choose=live_rows),
     "at-vs": Panel("at_vs", "at_vs.html", _moments, False),
-    "events": Panel("events", "events.html", _one("events")),
-    "trace": Panel("trace", "text.html", _one("trace", "{prediction}"), False),
+    "events": Panel("events", "events.html", _one("events"), choose=event_rows),
+    "trace": Panel("trace", "text.html", _one("trace", "{prediction}"), False, is_kept=False),
     "register": Panel("register", "text.html", _one("register")),
     "waivers": Panel("waivers", "text.html", _one("waivers")),
     "incidents": Panel("incidents", "text.html", _one("incident")),
     "oversight": Panel("oversight", "text.html", _one("oversight")),
     "inventory": Panel("inventory", "text.html", _one("inventory")),
     "sod": Panel("sod", "text.html", _one("sod")),
-    "log": Panel("log", "text.html", _one("log", "check"), False),
+    "log": Panel("log", "text.html", _one("log", "check"), False, is_kept=False),
     "retention": Panel("retention", "text.html", _one("log", "retention"), False),
     "affected": Panel("affected", "text.html", _one("affected", "{part}"), False),
 }

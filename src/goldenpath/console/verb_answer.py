@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class VerbAnswer:
     error: str = ""
     """Why there is no answer, or why it must not be believed; empty if neither is so."""
     hint: str = ""
+    read_at: datetime | None = None
+    """When the verb began to read."""
+    is_past: bool = False
+    """Whether something has changed since, and the verb is running again."""
 
     @property
     def command(self) -> str:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from goldenpath.console import drawings
 from goldenpath.console.audit_questions import QUESTIONS
+from goldenpath.console.chosen_rows import field
 from goldenpath.console.page_texts import TEXTS
 from goldenpath.console.pages import REGISTERS, Page, PlacedPanel
 from goldenpath.console.panels import PANELS, Values
@@ -39,6 +40,7 @@ class Views:
             "panels": PANELS,
             "registers": REGISTERS,
             "questions": QUESTIONS,
+            "performance_text": interval_text,
         }
         self._templates.filters |= {
             "digest": _text_of_digest,
@@ -62,12 +64,23 @@ class Views:
             values=values,
             answers=answers,
             answer=next(iter(answers.values())),
+            chosen=panel.choose(values, answers) if panel.choose is not None else None,
             frame="part.html" if is_part else "alone.html",
         )
 
     def fault(self, error: GoldenPathError) -> str:
         """Return the page of an address that has no answer."""
         return self._templates.get_template("fault.html").render(error=error)
+
+
+def interval_text(value: object) -> str:
+    """Return a number with its interval, if it has one."""
+    number, low, high = (field(value, name, None) for name in ("value", "low", "high"))
+    return (
+        f"{number:.4f}"
+        if low is None or high is None
+        else f"{number:.4f} ({low:.4f} to {high:.4f})"
+    )
 
 
 def text(key: str, **values: object) -> str:

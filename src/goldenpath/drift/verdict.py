@@ -53,6 +53,16 @@ class OpenChange:
 
 
 @dataclass(frozen=True, slots=True)
+class BinShare:
+    """The share of rows in one bin of a column: of the reference, and of the compared rows."""
+
+    label: str
+    """The value or the range that the bin holds."""
+    reference: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnReport:
     """The comparison of one feature, or of the score, with the reference."""
 
@@ -77,6 +87,8 @@ class ColumnReport:
     """PSI of the rows since the onset against those before it; large for a sudden change."""
     detectable: Detectable
     """The smallest drift that would have been seen by now."""
+    bins: tuple[BinShare, ...] = ()
+    """Of the same rows as `psi`; empty without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +252,19 @@ def _column(
         refused=int(counts.refused[place]) / asked if asked else 0.0,
         step=_step(detector, state, onset, place) if is_drifting else None,
         detectable=seen,
+        bins=tuple(_shares(bins, live)),
     )
+
+
+def _shares(bins: Bins, live: Histogram) -> Iterator[BinShare]:
+    reference = np.array(bins.counts, np.int64)
+    if not live.sum() or not reference.sum():
+        return
+    before, now = reference / reference.sum(), live / live.sum()
+    for label, old, new in zip(bins.labels, before.tolist(), now.tolist(), strict=True):
+        # A bin that is empty in both, such as that of missing values, shows nothing.
+        if old or new:
+            yield BinShare(label, round(old, 6), round(new, 6))
 
 
 def _onset(state: State, nearest: Change | None, alarmed: list[OpenChange]) -> int:

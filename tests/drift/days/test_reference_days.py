@@ -72,10 +72,14 @@ def test_a_shift_among_odd_days_is_found_by_name_and_its_onset_is_a_day(odd: Tri
     for day in range(14):
         for counts, seconds in odd.day(day, 0.5, random):
             state = look(odd.detector, state, counts, seconds)
-    found = {
-        column.name for column in drift_verdict(odd.detector, state).columns if column.is_drifting
-    }
+    columns = drift_verdict(odd.detector, state).columns
+    found = {column.name for column in columns if column.is_drifting}
 
+    for column in columns:
+        for shares in ([b.reference for b in column.bins], [b.now for b in column.bins]):
+            assert sum(shares) == pytest.approx(1, abs=1e-4)
+        assert (column.psi is None) == (column.bins == ())
+    assert drift_verdict(odd.detector, State.fresh(odd.profile)).columns[0].bins == ()
     assert found == {bins.name for bins in odd.profile.columns[::2]}
 
 

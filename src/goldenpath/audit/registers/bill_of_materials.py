@@ -5,7 +5,7 @@ without a version may be the one that is meant, and the answer says "may".
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
 from goldenpath.errors import InvalidInput
-from goldenpath.release.attest.statement import text_member
+from goldenpath.release.attest.policy import SignedStatement
+from goldenpath.release.attest.statement import SBOM, text_member
 from goldenpath.release.evidence.advisories import Advisories, normal_name
 from goldenpath.train.training_run import Package
 
@@ -107,6 +108,25 @@ def bill_parts(bill: Mapping[str, JsonValue]) -> tuple[BillPart, ...]:
     metadata = bill.get("metadata")
     own = metadata.get("component") if isinstance(metadata, dict) else None
     return tuple(_parts([*listed, *([] if own is None else [own])], MOST_DEPTH))
+
+
+@dataclass(frozen=True, slots=True)
+class BillOfMaterials:
+    """Every part of a release, by name, from each bill that a key signed that counts."""
+
+    digest: str
+    parts: tuple[BillPart, ...]
+    unknown: tuple[str, ...]
+    """Why a part may be absent here; empty if all that was signed was read."""
+
+
+def bill_of(release: Digest, counted: Sequence[SignedStatement]) -> BillOfMaterials:
+    """Return the parts of a release. A later bill cannot hide what an earlier one lists."""
+    bills = [each for each in counted if each.statement.predicate_type == SBOM]
+    parts = {part for signed in bills for part in bill_parts(signed.statement.predicate)}
+    none = "no bill of materials is signed by a key that counts"
+    order = sorted(parts, key=lambda part: (part.name.lower(), part.version, part.purl))
+    return BillOfMaterials(release.text, tuple(order), () if bills else (none,))
 
 
 def match_of(part: BillPart, query: PartQuery) -> Match:

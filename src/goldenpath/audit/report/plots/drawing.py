@@ -1,4 +1,6 @@
-"""A drawing of a few shapes as SVG. Colours are classes, so a page decides them for light and dark.
+"""A drawing of a few shapes as SVG: the only writer of SVG, for report, health page and console.
+
+Colours are classes, so a page decides them for light and dark.
 
 Every coordinate is written with at most two decimals, so the same values give the same bytes.
 """
@@ -14,7 +16,23 @@ LETTER = 7.0
 """Width of a letter of a label, as an upper bound for nearly all texts."""
 
 Kind = Literal[
-    "axis", "grid", "mark", "other", "area", "limit", "alarm", "label", "faint", "hollow"
+    "axis",
+    "grid",
+    "mark",
+    "other",
+    "area",
+    "limit",
+    "alarm",
+    "label",
+    "faint",
+    "hollow",
+    "good",
+    "bad",
+    "rest",
+    "slot0",
+    "slot1",
+    "slot2",
+    "slot3",
 ]
 Anchor = Literal["start", "middle", "end"]
 Point = tuple[float, float]
@@ -105,6 +123,13 @@ class Drawing:
         self.shapes.append(
             f'<text class="faint" x="{x}" y="{y}" text-anchor="middle" '
             f'transform="rotate(-90 {x} {y})">{escape(text)}</text>'
+        )
+
+    def chart(self, title: str, width: float, height: float) -> str:
+        """Return a small chart without texts, which the page stretches to the size of its box."""
+        return (
+            f'<svg viewBox="0 0 {number(width)} {number(height)}" preserveAspectRatio="none" '
+            f'role="img" aria-label="{escape(title)}">{"".join(self.shapes)}</svg>'
         )
 
     def done(self, title: str, description: str, height: float) -> ReportPlot:
