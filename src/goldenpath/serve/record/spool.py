@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from goldenpath.errors import Unavailable
 from goldenpath.files import take_lock
 from goldenpath.serve.record.clock import clock_state
-from goldenpath.serve.record.spool_buffer import SpoolBuffer, buffer_of, slot_bytes_for
+from goldenpath.serve.record.spool_buffer import SLOT_BYTES, SpoolBuffer, buffer_of, slot_bytes_for
 from goldenpath.serve.record.spool_format import (
     FRAME,
     SpoolHeader,
@@ -58,6 +58,7 @@ class SpoolWriter:
         report: Callable[[str], None],
         rotate_bytes: int = ROTATE_BYTES,
         rotate_seconds: float = ROTATE_SECONDS,
+        slot_bytes: int = SLOT_BYTES,
     ) -> None:
         """Open the first file. Raises `Unavailable` if it cannot be written."""
         self._folder = folder
@@ -77,7 +78,7 @@ class SpoolWriter:
             file = self._new_file()
             try:
                 # The writer changes files when a slot is full, so a slot is no larger than a file.
-                size = min(slot_bytes_for(folder), rotate_bytes)
+                size = min(slot_bytes_for(folder), rotate_bytes, slot_bytes)
                 self._buffer = SpoolBuffer(buffer_of(file.path), slot_bytes=size)
             except OSError:
                 _discard(file)

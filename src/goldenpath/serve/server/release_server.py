@@ -21,6 +21,7 @@ from goldenpath.serve.model.worker import Workplace
 from goldenpath.serve.protocol.inputs import InputRules
 from goldenpath.serve.protocol.release_identity import ReleaseIdentity, ReleaseMark
 from goldenpath.serve.record.spool import SpoolWriter
+from goldenpath.serve.record.spool_buffer import SLOT_BYTES
 from goldenpath.serve.record.spool_format import SPOOL_VERSION, SpoolHeader
 from goldenpath.serve.server.listener_files import ListenerFiles
 from goldenpath.serve.server.model_server import ModelServer
@@ -28,6 +29,8 @@ from goldenpath.serve.server.model_server import ModelServer
 if TYPE_CHECKING:
     from goldenpath.serve.grpc.grpc_listener import GrpcListener
 
+SHARED_SLOT_BYTES = SLOT_BYTES // 8
+"""A thousand small models then allocate half a gigabyte of disk for it, and not four."""
 GRACE = 25.0
 """Seconds for open gRPC calls once the server drains."""
 
@@ -186,7 +189,10 @@ class ReleaseServer:
             scheme="https" if launch.listener_settings.certificate else "http",
             outputs=AnswerRules(self._content.contract).width,
         )
-        return SpoolWriter(Path(launch.spool), header, report=self._output.log)
+        slot_bytes = SHARED_SLOT_BYTES if launch.is_shared else SLOT_BYTES
+        return SpoolWriter(
+            Path(launch.spool), header, report=self._output.log, slot_bytes=slot_bytes
+        )
 
 
 def _mark(launch: ServerConfiguration) -> ReleaseMark:
