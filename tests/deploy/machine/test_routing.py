@@ -13,13 +13,31 @@ def route(model: str, percent: int = 100) -> Route:
     return Route("prod", model, (RouteSlot("r1", "sha256:" + "ab" * 32, percent, ("unix:a",)),))
 
 
-@pytest.fixture
-def gateway(tmp_path: Path) -> Gateway:
+def never_started(folder: Path) -> Gateway:
     """A gateway whose process was never started."""
     return Gateway(
-        ("false",), {}, tmp_path, GatewayLaunch("127.0.0.1:0"),
-        report=lambda _: None, demand=lambda _: None, faults=HomeFaults(tmp_path),
+        ("false",), {}, folder, GatewayLaunch("127.0.0.1:0"),
+        report=lambda _: None, demand=lambda _: None, faults=HomeFaults(folder),
     )  # fmt: skip
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    return never_started(tmp_path)
+
+
+def unsettled(folder: Path, routes: int) -> int:
+    """How many of that many routes are not settled once one of them has changed."""
+    gateway = never_started(folder)
+    table = [route(f"m{number}") for number in range(routes)]
+    gateway.send(tuple(table), ())
+    gateway.applied = gateway.generation
+    gateway.send((route("m0", 90), *table[1:]), ())
+    return sum(not gateway.has_settled(f"prod/{each.model}") for each in table)
+
+
+def test_of_many_routes_only_the_changed_one_is_starting(tmp_path: Path) -> None:
+    assert (unsettled(tmp_path, 4), unsettled(tmp_path, 16)) == (1, 1)
 
 
 def test_a_change_of_one_route_leaves_the_others_settled(gateway: Gateway) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from goldenpath.processes.launch import ServerConfiguration, SharedCommand
+from goldenpath.serve.server.release_server import SHARED_SLOT_BYTES
 from tests.serve.process import packed, packed_code
 
 
@@ -62,6 +63,8 @@ def test_one_that_may_not_serve_or_not_share_leaves_the_others_alone(tmp_path: P
         for number in ("one", "two"):
             process.start(good.launch(number))
             assert process.until(number, "ready") == ["starting", "ready"]
+        buffers = [each.stat().st_size for each in (tmp_path / "good").glob("spool/*.buffer")]
+        assert len(buffers) == 2 and max(buffers) <= 8 * SHARED_SLOT_BYTES + 4096
         process.start(bad.launch("bad"))
         assert process.until("bad", "ended") == ["starting", "failed", "ended"]
         process.start(code.launch("code"))
