@@ -1,4 +1,4 @@
-"""The suite `gitops`: malformed objects, too many bytes, and dates that are not true.
+"""The suite `gitops`: malformed objects, too many bytes, untrue dates, the branch of clusters.
 
 Objects are real git, pushed by hand and fetched as a follower does. Without git's own check they
 are fetched plainly. The largest pack is data. Without first-seen times the date in a commit is
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goldenpath.attacks.holders.entry_scene import EntryScene
 from goldenpath.attacks.holders.given_judgements import BOTH, ENTRY_TIME
+from goldenpath.attacks.pushers.branch_attacks import BRANCH_ATTACKS, BRANCH_CONTROLS, BranchAttack
 from goldenpath.errors import VerificationError
 from goldenpath.promote.repository.commit_signature import owner_of_key
 from goldenpath.promote.repository.first_seen import Sighting, Successor
@@ -27,9 +28,10 @@ from goldenpath.release.attacks.suite import AttackSuite, AttackTrial
 from goldenpath.release.attest.policy import Person
 from goldenpath.release.attest.signatures.sshsig import SshKey
 
-OBJECTS, PACK, FIRST_SEEN = CONTROLS = (
+OBJECTS, PACK, FIRST_SEEN = _OWN_CONTROLS = (
     "git's own check", "size of a pack", "first-seen time",
 )  # fmt: skip
+CONTROLS = (*_OWN_CONTROLS, *BRANCH_CONTROLS)
 _MIB: Final = 2**20
 _NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -156,7 +158,7 @@ _TREES: tuple[tuple[str, Entries], ...] = (
     ("a tree has a path as a name", ((_FILE, "envs/prod"),)),
 )
 _ENDED = _NOW - 10 * _DAY
-ATTACKS = (
+ATTACKS: tuple[PushAttack | BranchAttack, ...] = (
     *(PushAttack(name, OBJECTS, partial(_malformed, entries)) for name, entries in _TREES),
     PushAttack("one file is larger than a follower has room for", PACK,
         partial(_large, 1, 2 * _MIB)),
@@ -180,6 +182,7 @@ ATTACKS = (
             Successor("engineer", _NOW), _NOW))),
     PushAttack("approvals that have ended are used by a commit that is dated back", FIRST_SEEN,
         partial(_approves, _NOW - 20 * _DAY, Sighting(_NOW, _NOW - _MINUTE))),
+    *BRANCH_ATTACKS,
 )  # fmt: skip
 
 
@@ -190,6 +193,6 @@ def gitops_suite() -> AttackSuite:
     )
 
 
-def _trial(attack: PushAttack, without: frozenset[str]) -> AttackTrial:
+def _trial(attack: PushAttack | BranchAttack, without: frozenset[str]) -> AttackTrial:
     reason = attack.attempt(without)
     return AttackTrial(not reason, {attack.control: reason} if reason else {})
