@@ -34,6 +34,8 @@ class Child:
 
     must_move = False
     """Whether its work has to run in a process of its own instead, which this one is."""
+    is_waiting = False
+    """Whether it waits for the start of another release, which nothing of its own does."""
 
     def __init__(
         self,

@@ -127,6 +127,27 @@ def test_what_asks_to_run_apart_such_as_code_never_shares_again(tmp_path: Path) 
         bench.close()
 
 
+def waits(child: ServerChild) -> bool:
+    return child.is_waiting
+
+
+def test_while_one_is_loaded_the_others_of_its_process_wait(tmp_path: Path) -> None:
+    starts = MOVES.replace(
+        """for event in ({"event": "apart"}, {"event": "ended", "code": 0}):""",
+        """for event in ({"event": "starting"},) if replica == "r1-1" else ():""",
+    )
+    assert starts != MOVES
+    bench = Bench(tmp_path, 4, (sys.executable, "-c", starts))
+    try:
+        first, second = bench.start(ONE), bench.start(TWO)
+        assert not waits(second), "nothing is loaded yet"
+        while not waits(second):
+            list(first.messages())
+        assert not waits(first)
+    finally:
+        bench.close()
+
+
 def test_after_a_crash_the_releases_that_were_there_share_with_fewer(bench: Bench) -> None:
     before = [bench.start(launch) for launch in (ONE, TWO)]
     assert before[0].pid == before[1].pid

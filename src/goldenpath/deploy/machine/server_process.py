@@ -36,6 +36,10 @@ class ServerChild(Protocol):
         """Whether it ended because it has to run in a process of its own."""
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for the start of another release in its process."""
+
+    @property
     def pid(self) -> int:
         """Id of the process."""
 
@@ -136,7 +140,9 @@ class ServerProcess:
 
     def _excess(self, child: ServerChild, now: float) -> str:
         """Return which limit of time or memory it exceeds; empty if none."""
-        if self._deadline and now > self._deadline:
+        # Where many start one after the other, the time of each begins when its turn comes; the one
+        # that starts has a time of its own.
+        if self._deadline and now > self._deadline and not child.is_waiting:
             return "no answer in time"
         if self._memory and (used := child.memory()) > self._memory:
             mib = 1024 * 1024
@@ -181,6 +187,8 @@ class ServerProcess:
                 self._deadline = 0.0
                 self._ready_since = now
                 happened.append(ServerEvent("server.ready", self._launch))
+            elif message.get("event") == "starting" and not self.draining:
+                self._deadline = now + START_SECONDS
             elif message.get("event") == "content":
                 is_lost = message.get("turn") == "lost"
                 kind: Kind = "content.lost" if is_lost else "content.back"

@@ -33,6 +33,11 @@ class _SharedProcess:
         """What it held when it ended by itself; 0 while it runs."""
         self._suspects = suspects
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether one of its releases is being loaded."""
+        return any(seat.is_starting for seat in self.seats.values())
+
     def notice(self) -> None:
         """Remember what was there, should it have ended by itself."""
         self.hear()
@@ -69,6 +74,11 @@ class SeatedServer:
         self.is_ready = False
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether another release of the process is being loaded before it."""
+        return not (self.is_starting or self.is_ready) and self._process.is_starting
+
+    @property
     def pid(self) -> int:
         """Id of the process that holds it, and others too."""
         return self._process.child.pid
@@ -102,7 +112,9 @@ class SeatedServer:
             code = message.get("code")
             self._code = code if isinstance(code, int) else 1
         self.must_move = self.must_move or event == "apart"
-        self.is_starting = event == "starting" or (self.is_starting and event != "ready")
+        self.is_starting = event == "starting" or (
+            self.is_starting and event not in ("ready", "ended")
+        )
         self.is_ready = self.is_ready or event == "ready"
         self._messages.append(message)
 
