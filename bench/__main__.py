@@ -29,6 +29,7 @@ MODULES = (
     "gitops",
     "reconcile",
     "inventory",
+    "console",
     "cluster_files",
     "serving",
     "scoring",

@@ -143,6 +143,8 @@ REFUSED = (
     ("registry prune --after-leaving 0", "", 2, "--after-leaving: 0 is not in"),
     ("policy test --nothing", "", 2, "has no option --nothing"),
     ("console --listen 0.0.0.0:0", "", 2, "is reached from other machines"),
+    ("console nowhere", "", 2, "is nothing that a console shows"),
+    ("console https://host.example/gitops.git", "", 2, "can be trusted: expected"),
     ("console --listen localhost:0", "", 2, "expected an IP address"),
     ("up --console 0.0.0.0:0", "", 2, "expected a loopback address"),
     ("health none", "", 3, "'none' is not a model"),

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.consoles.console_changes import stages_of as stages_of
     from goldenpath.compose.consoles.console_listener import console_of_up as console_of_up
     from goldenpath.compose.consoles.console_listening import console_listening as console_listening
+    from goldenpath.compose.consoles.console_source import console_source as console_source
     from goldenpath.compose.containers.copied_logs import anchor_copied_log as anchor_copied_log
     from goldenpath.compose.containers.fetching import fetch_release as fetch_release
     from goldenpath.compose.containers.imaging import ImageOptions as ImageOptions
@@ -135,6 +136,7 @@ _PARTS = {
     "consoles.console_changes": ("machine_changes", "stages_of"),
     "consoles.console_listener": ("console_of_up",),
     "consoles.console_listening": ("console_listening",),
+    "consoles.console_source": ("console_source",),
     "audits.health_sources": ("health", "performance", "slice_shares"),
     "audits.incident_sources": ("incident_desk", "incidents", "override_desk", "overrides"),
     "audits.live_moments": ("live_moments", "terms_reader"),

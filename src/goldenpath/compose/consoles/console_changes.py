@@ -36,8 +36,9 @@ def _parts(home: Home) -> Iterator[str]:
         yield error.message
     for folder in (home.events, home.findings, home.findings / "closed"):
         yield from _newest(folder)
-    for name in ("refs/heads/main", "packed-refs"):
-        yield _stamp(home.gitops / name)
+    for repository in (home.gitops, home.gitops_cache):
+        for name in ("refs/heads/main", "packed-refs", "FETCH_HEAD"):
+            yield _stamp(repository / name)
 
 
 def _newest(folder: Path) -> Iterator[str]:
