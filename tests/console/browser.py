@@ -40,7 +40,7 @@ class Browser:
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Seen:
         """One request; `_` in a header's name stands for `-`."""
-        connection = http.client.HTTPConnection(self.address, timeout=60)
+        connection = http.client.HTTPConnection(self.address, timeout=300)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             connection.request(method, path, headers=named)

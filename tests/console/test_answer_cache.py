@@ -85,6 +85,18 @@ def test_while_it_runs_again_the_one_before_is_given_marked_and_news_come(machin
     assert (now.record, now.is_past, machine.runs) == (2, False, 2)
 
 
+def test_a_verb_that_raises_tells_who_waits_and_may_run_again(machine: Machine) -> None:
+    def broken(words: tuple[str, ...]) -> VerbAnswer:
+        machine.runs += 1
+        raise RuntimeError("a bug")
+
+    cache = AnswerCache(broken, lambda: "one")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a bug"):
+            cache.answer(WORDS)
+    assert machine.runs == 2
+
+
 def test_all_who_ask_at_the_same_time_share_one_run(machine: Machine) -> None:
     machine.may_answer.clear()
     answers: list[VerbAnswer] = []

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotReady
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class AnswerCache:
         self, ask: Ask, changes: Callable[[], str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._ask, self._changes, self._clock = ask, changes, clock
-        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="verb")
+        self._slots = threading.Semaphore(MOST_THREADS)
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
@@ -65,7 +65,9 @@ class AnswerCache:
                     return known.answer
             running = self._running.get(words)
             if running is None:
-                running = self._running[words] = self._pool.submit(self._renew, words, state)
+                running = self._running[words] = Future()
+                # It ends with the process: a verb that reads for a minute keeps no console alive.
+                threading.Thread(target=self._renew, args=(words, state), daemon=True).start()
         try:
             return running.result(WAIT if known is not None else None)
         except NotReady:
@@ -86,21 +88,27 @@ class AnswerCache:
         """Return a text that is another one once a page would show something else."""
         return f"{self.state()} {self._renewed}"
 
-    def _renew(self, words: tuple[str, ...], state: str) -> VerbAnswer:
+    def _renew(self, words: tuple[str, ...], state: str) -> None:
+        """Run a verb for all who wait, and keep its answer."""
         try:
-            answer = self.run(words)
-            with self._lock:
-                # What changed while the verb ran makes the next one who asks run it again.
-                self._kept[words] = _Kept(answer, state, self._clock())
+            with self._slots:
+                answer = self.run(words)
+        except Exception as error:  # it is raised where the answer is waited for
+            self._end(words, None).set_exception(error)
+            return
+        # What changed while the verb ran makes the next one who asks run it again.
+        self._end(words, _Kept(answer, state, self._clock())).set_result(answer)
+
+    def _end(self, words: tuple[str, ...], kept: _Kept | None) -> Future[VerbAnswer]:
+        with self._lock:
+            if kept is not None:
+                self._kept[words] = kept
                 if len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
-            return answer
-        finally:
-            with self._lock:
-                del self._running[words]
-                if words in self._outdated:
-                    self._outdated.discard(words)
-                    self._renewed += 1
+            if words in self._outdated:
+                self._outdated.discard(words)
+                self._renewed += 1
+            return self._running.pop(words)
 
     def run(self, words: tuple[str, ...]) -> VerbAnswer:
         """Run a verb and return its answer."""
