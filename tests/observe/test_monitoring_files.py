@@ -4,8 +4,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,70 +12,24 @@ import yaml
 
 from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.findings import findings
-from goldenpath.observe.drift.monitor import Monitor
 from goldenpath.observe.log.records import Block
-from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.monitoring_files import monitoring_files, write_monitoring_files
 from goldenpath.observe.refusal_reasons import refusal_reason
-from goldenpath.observe.telemetry.monitor_series import FindingCounts, e_value
-from goldenpath.observe.telemetry.otlp import TelemetryFiles
-from goldenpath.observe.telemetry.scraping import MetricsPage
-from goldenpath.observe.telemetry.telemetry import Telemetry
-from goldenpath.processes.channel_status import ChannelStatus
-from goldenpath.serve.gateway.refusals import RefusedRequests
-from tests.observe.spooling import CONTRACT, answer, draw, header, profile
+from goldenpath.observe.telemetry.monitor_series import e_value
+from tests.observe.exporting import FACTS, NOW, exporting, exporting_telemetry
+from tests.observe.spooling import answer, draw, header
 from tests.programs import program
 
-NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 _FUNCTIONS = {"absent", "by", "histogram_quantile", "group_left", "ignoring", "increase"} | {
     "label_values", "max", "min", "rate", "sum", "time",
 }  # fmt: skip
 
 
-FACTS = Facts(
-    replace(
-        CONTRACT,
-        features=(
-            CONTRACT.features[0],
-            replace(CONTRACT.features[1], kind="category", categories=(-1.0, 0.0, 2.0)),
-        ),
-    ),
-    profile(),
-)
-"""Those of the example, with a category, so that there are slices."""
-
-
-def _telemetry(root: Path, *, bins: bool = True) -> tuple[Telemetry, Monitor]:
-    monitor = Monitor(root / "drift", root / "findings", lambda digest: FACTS)
-    telemetry = Telemetry(
-        TelemetryFiles(root / "telemetry"),
-        None,
-        lambda digest: FACTS,
-        started=NOW,
-        share=0.0,
-        bins=bins,
-        findings=FindingCounts(root / "findings", pytest.fail),
-        channels=lambda: (ChannelStatus("prod.on-call", 2, 1, "no answer"),),
-    )
-    return telemetry, monitor
-
-
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What Prometheus reads from a page over HTTP, after answers, refusals and an alarm."""
-    root = tmp_path_factory.mktemp("home")
-    telemetry, monitor = _telemetry(root)
-    rows = draw(3000, 1, new_code=0.2)
-    answered = [answer(i, rows[i * 100 : i * 100 + 100]) for i in range(30)]
-    answered.append(answer(30, rows[:0], status=422, refusal="row 0, column status: expected 1"))
-    fresh, raised = monitor.add(Block.of(header(), answered), NOW)
-    assert raised
-    telemetry.add(fresh)
-    telemetry.refused([RefusedRequests("prod/credit", "POST", "http", 503, [1] * 15)])
-    telemetry.flush(monitor.verdicts, NOW, finish=True)
-    page = MetricsPage("127.0.0.1:0", telemetry.page)
-    yield urllib3.request("GET", f"http://{page.address}/metrics").data.decode()
-    page.close()
+    with exporting(tmp_path_factory.mktemp("home")) as page:
+        yield urllib3.request("GET", f"http://{page.address}/metrics").data.decode()
 
 
 def _queries() -> Iterator[tuple[str, str]]:
@@ -217,14 +169,14 @@ def test_refusals_have_one_of_few_reasons(scraped: str) -> None:
 
 
 def test_nothing_vanishes_in_a_quiet_minute_or_after_a_restart(tmp_path: Path) -> None:
-    telemetry, monitor = _telemetry(tmp_path)
+    telemetry, monitor = exporting_telemetry(tmp_path)
     block = Block.of(header(), [answer(0, draw(1000, 1))])
     telemetry.add(monitor.add(block, NOW)[0])
     monitor.save(NOW)
     telemetry.flush(monitor.verdicts, NOW, finish=True)
     before = telemetry.page(False).decode()
 
-    telemetry, monitor = _telemetry(tmp_path)
+    telemetry, monitor = exporting_telemetry(tmp_path)
     monitor.know(block.header.stage, block.header.model, block.header.digest)
     telemetry.flush(monitor.verdicts, NOW, finish=True)
 
@@ -236,7 +188,7 @@ def test_nothing_vanishes_in_a_quiet_minute_or_after_a_restart(tmp_path: Path) -
 
 
 def test_bins_can_be_switched_off(tmp_path: Path) -> None:
-    telemetry, monitor = _telemetry(tmp_path, bins=False)
+    telemetry, monitor = exporting_telemetry(tmp_path, bins=False)
     telemetry.add(monitor.add(Block.of(header(), [answer(0, draw(100, 1))]), NOW)[0])
     telemetry.flush(monitor.verdicts, NOW, finish=True)
 
