@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reference.pages import pages
+
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 LONG = {"tutorial.md": 160}  # it is followed from top to bottom, in one go
@@ -91,6 +93,14 @@ def test_every_decision_is_listed_in_its_order(
     ((_, listed),) = navigation((DOCS / "adr" / "README.md").read_text())
 
     assert listed == [page.stem for page in sorted((DOCS / "adr").glob("[0-9]*.md"))]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    written = {path.name: path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md")}
+    made = pages()
+
+    differing = sorted(name for name in {*made, *written} if made.get(name) != written.get(name))
+    assert differing == [], "run python -m reference"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
