@@ -93,6 +93,7 @@ REFUSED = (
     ("score credit-default none.csv --stage dev --out x.csv", "", 2, "none.csv"),
     ("score-job none credit-default s3://in/x --stage dev --out x.csv --reason x",
      "platform-engineer", 2, "--out is 'x.csv'"),
+    ("eject .", "", 2, ". exists already"),
     ("doctor --target moon", "", 2, "'moon' is not one of 'machine', 'kubernetes'"),
     ("doctor --context moon", "", 2, "--context and --gateway are for a cluster"),
     ("waive {fresh} --gate none --stage prod --reason 'long enough' --until 2027-01-01",

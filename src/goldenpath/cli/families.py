@@ -17,6 +17,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "key": "List, add, end or revoke a key that signs releases.",
         "platform": "Show or change platform.toml: stages, people, registry.",
         "confirm": "Confirm a change of trust that somebody else proposed.",
+        "eject": "Write what is needed to live without goldenpath.",
         "doctor": "Find what machine or cluster has wrong, with the cure.",
         "completion": "Print the completion script of bash, zsh or fish.",
     },

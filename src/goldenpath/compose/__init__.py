@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.inventory_watch import desired as desired
     from goldenpath.compose.inventory_watch import inventory as inventory
     from goldenpath.compose.inventory_watch import registered as registered
+    from goldenpath.compose.leaving.ejecting import eject as eject
     from goldenpath.compose.machines.machine_examination import (
         examined_machine as examined_machine,
     )
@@ -221,6 +222,7 @@ _PARTS = {
     "callers.model_callers": ("score", "send"),
     "containers.fetching": ("fetch_release",),
     "containers.serving": ("ServeOptions", "serve_release"),
+    "leaving.ejecting": ("eject",),
     "machines.machine_examination": ("examined_machine",),
     "renewals.renewing": ("RenewalWish", "renewed"),
     "signing": ("docker_reference", "public_key", "signer"),

@@ -1,0 +1,1 @@
+"""The way out: what a company keeps when goldenpath goes."""
