@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal
 
 import click
@@ -34,6 +35,21 @@ class Collected:
 
 
 _COLLECTED: ContextVar[Collected | None] = ContextVar("collected", default=None)
+
+WARNING = "WARNING"
+"""A note that begins so is always shown."""
+Notes = Literal["none", "plain", "timed"]
+_NOTES: ContextVar[tuple[Notes, float]] = ContextVar("notes", default=("plain", 0.0))
+
+
+def choose_notes(kind: Notes) -> None:
+    """Choose for this process how notes are shown, and begin to count their seconds."""
+    _NOTES.set((kind, monotonic()))
+
+
+def shows_progress() -> bool:
+    """Whether somebody watches who wants to see progress."""
+    return _NOTES.get()[0] != "none" and sys.stderr.isatty()
 
 
 @contextmanager
@@ -77,8 +93,12 @@ def note(message: str) -> None:
     if collected is not None:
         collected.notes.append(shown_text(message))
         return
+    kind, began = _NOTES.get()
+    if kind == "none" and not message.startswith(WARNING):
+        return
+    elapsed = f"{monotonic() - began:6.1f} s  " if kind == "timed" else ""
     try:
-        click.echo(shown_text(message), err=True)
+        click.echo(f"{elapsed}{shown_text(message)}", err=True)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise

@@ -1,20 +1,17 @@
 """Progress of a verb for the person who watches, on standard error only."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from goldenpath.cli.output import note
+from goldenpath.cli.output import WARNING, note, shows_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 LARGE = 10_000_000
 """Bytes above which a transfer takes long enough for a progress bar."""
-WARNING = "WARNING"
-"""A line that begins so is no step of the work."""
 _SOON = 1.0
 """Seconds of work without a bar; what ends sooner needs none."""
 
@@ -77,7 +74,7 @@ def counted_rows(step: Callable[[str], object]) -> Callable[[int], None]:
 @contextmanager
 def working() -> Iterator[Steps]:
     """Show a line per step; on a terminal one changing line with the elapsed time."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield Steps(None)
         return
     from rich.console import Console
@@ -97,7 +94,7 @@ def working() -> Iterator[Steps]:
 @contextmanager
 def moving(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar for `total` bytes on a terminal, if they take long enough."""
-    if not sys.stderr.isatty() or total < LARGE:
+    if not shows_progress() or total < LARGE:
         yield lambda _size: None
         return
     from rich.console import Console
@@ -124,7 +121,7 @@ def moving(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def stepping(what: str, steps: Sequence[str]) -> Iterator[str]:
     """Yield the steps of a work. On a terminal a bar shows them once a second has passed."""
-    if not sys.stderr.isatty():
+    if not shows_progress():
         yield from steps
         return
     from rich.console import Console
