@@ -9,7 +9,15 @@ from goldenpath.drift.changes import changes
 from goldenpath.drift.counting import Counts
 from goldenpath.drift.dependence import Dependence
 from goldenpath.drift.profile import Bins, Profile
-from goldenpath.drift.sequential import SNAPSHOT_FLOOR, Detector, State, log_evidence, look
+from goldenpath.drift.sequential import (
+    MOST_DAILY,
+    SHIFT_SLACK,
+    SNAPSHOT_FLOOR,
+    Detector,
+    State,
+    log_evidence,
+    look,
+)
 from goldenpath.project.spec import MonitorSettings
 from tests.drift.simulated import DAY, Drift, counts_of, profile_of
 
@@ -49,6 +57,24 @@ def test_only_a_reference_with_days_needs_no_floor(days: int) -> None:
 
     assert detector.floor == (0.0 if days else SNAPSHOT_FLOOR)
     assert Detector.of(profile, MonitorSettings(floor_psi=0.03)).floor == 0.03
+
+
+@pytest.mark.parametrize("features", [1, 3, 100])
+@pytest.mark.parametrize("allowed", [0.05, 1.0, 3.0, 10.0, 1000.0])
+def test_thresholds_of_shifts_are_never_lower_than_simulated_or_than_proof_needs(
+    features: int, allowed: float
+) -> None:
+    profile, settings = profile_of(features), MonitorSettings(false_alarms_a_year=allowed)
+    proven = Detector.of(profile, settings, slack=1.0).log_shares
+
+    shares = Detector.of(profile, settings).log_shares
+
+    assert np.array_equal(shares[1:], proven[1:])
+    lowered = np.exp(shares[0] - proven[0])
+    daily = np.exp(shares[0]) * allowed / 365.25
+    assert 1 <= lowered <= SHIFT_SLACK * 1.001
+    assert daily <= MOST_DAILY * 1.001 or lowered == pytest.approx(1)
+    assert lowered == pytest.approx(SHIFT_SLACK) or allowed > 1, "the shipped setting has all of it"
 
 
 @pytest.mark.parametrize(("rows", "a_day"), [(30, 1), (200, 5), (100_000, 100)])

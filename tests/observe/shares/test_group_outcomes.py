@@ -8,10 +8,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.findings import DriftFinding, close
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
-from goldenpath.observe.shares.group_outcomes import GroupOutcomes, saved_groups
+from goldenpath.observe.shares.group_outcomes import (
+    MOST_DAYS,
+    MOST_GROUPS,
+    GroupOutcomes,
+    saved_groups,
+)
 from goldenpath.project.spec import Contract, Feature
 from tests.observe.spooling import CONTRACT, FACTS, answer, header
 from tests.sizes import at_size
@@ -130,3 +136,33 @@ def test_a_clock_that_jumps_back_opens_no_day_twice(release: _Release) -> None:
     release.day = 3
 
     assert release.days(10, 0.2) == []
+
+
+def test_a_damaged_file_is_named_and_stops_no_other_release(release: _Release) -> None:
+    release.days(2, 0.2)
+    release.monitor.save()
+    (path,) = (release.root / "drift").rglob("*.groups")
+    path.write_bytes(b"{")
+    release.monitor = release.restarted()
+
+    with pytest.raises(InvalidInput, match="groups"):
+        release.days(1, 0.2)
+    other = msgspec.structs.replace(header(), digest="sha256:" + "cd" * 32)
+    item = answer(0, np.zeros((1, 2), np.float32))
+    assert list(release.monitor.add(Block.of(other, [item]), NOW)) == []
+
+
+def test_however_many_groups_there_are_the_file_stays_small(tmp_path: Path) -> None:
+    many = tuple(float(bound) for bound in range(1, 200))
+    feature = replace(Feature("status", "number"), slices=many)
+    contract = replace(YOUNG, features=(YOUNG.features[0], feature))
+    release = _Release(tmp_path, contract)
+    release.days(3, 0.2)
+    release.monitor.save()
+
+    (state,) = saved_groups(tmp_path / "drift", "prod", "credit")
+    assert len(state.groups) == MOST_GROUPS
+    full = [[20_000, 10**6, 10**7, 10**6, 10**7]] * MOST_DAYS
+    for group in state.groups:
+        group.days = full
+    assert len(msgspec.json.encode(state)) < 1_000_000

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from goldenpath.errors import InvalidInput
 from goldenpath.observe.drift.findings import DriftFinding, close, findings, load
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.refusal_reasons import ALL_REASONS, refusal_reason
@@ -158,3 +159,14 @@ def test_a_clock_that_jumps_back_opens_no_day_twice(release: _Release) -> None:
 
     assert release.days(3, 200, 0.0) == []
     assert len(release.days(2, 200, 1 / 3)) == 1
+
+
+def test_a_damaged_file_is_named(release: _Release) -> None:
+    release.days(1, 10, 0.0)
+    release.monitor.save()
+    (path,) = (release.root / "drift").rglob("*.refusals")
+    path.write_bytes(b"{")
+    release.monitor = release.restarted()
+
+    with pytest.raises(InvalidInput, match="refusals"):
+        release.days(1, 10, 0.0)

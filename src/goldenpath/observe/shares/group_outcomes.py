@@ -42,7 +42,9 @@ from goldenpath.parsers.typed import decode_record, read_bounded
 from goldenpath.project.slicing import Slice, slices
 from goldenpath.times import timestamp
 
-MOST_DAYS = 400
+MOST_GROUPS = 60
+"""Groups and outcomes that are judged, the first ones of the contract."""
+MOST_DAYS = 100
 """Days of a group that are kept to rank later days among."""
 _SECOND = 1_000_000_000
 Mask = NDArray[np.bool_]
@@ -117,7 +119,7 @@ class GroupOutcomes:
 
     def __init__(self, folder: Path, findings: Path, facts: Callable[[str], Facts | None]) -> None:
         self._folder, self._findings, self._facts = folder, findings, facts
-        self._states = {(s.stage, s.model, s.release): s for s in saved_groups(folder, "*", "*")}
+        self._states: dict[tuple[str, str, str], GroupState] = {}
         self._changed: set[tuple[str, str, str]] = set()
 
     def add(self, block: Block, now: datetime) -> Iterator[DriftFinding]:
@@ -130,7 +132,7 @@ class GroupOutcomes:
         if not parts or len(outcomes) < 2:
             return
         key = (header.stage, header.model, header.digest)
-        state = self._states.setdefault(key, GroupState(*key, 0.0))
+        state = self._state(key)
         state.budget = facts.contract.monitor.false_alarms_a_year
         state.outcomes = list(outcomes)
         self._changed.add(key)
@@ -148,9 +150,7 @@ class GroupOutcomes:
     def save(self) -> None:
         """Write the states that have changed. Raises `OSError`."""
         for key in sorted(self._changed):
-            stage, model, release = map(checked_name, (*key[:2], key[2].removeprefix("sha256:")))
-            path = self._folder / stage / model / f"{release}.groups"
-            write_whole(path, msgspec.json.encode(self._states[key]))
+            write_whole(self._path(key), msgspec.json.encode(self._states[key]))
         self._changed.clear()
 
     def _end_day(self, state: GroupState, now: datetime) -> Iterator[DriftFinding]:
@@ -167,7 +167,7 @@ class GroupOutcomes:
             for feature, groups in features.items()
             for group in (groups[:1] if len(groups) == 2 else groups)
             for outcome in judged
-        ]
+        ][:MOST_GROUPS]
         for process in names:
             known.setdefault(process, StoredGroup(*process))
         weight = day_weight(state.budget, max(len(known), 1))
@@ -219,6 +219,22 @@ class GroupOutcomes:
         elif not is_rising and not process.is_open:
             stored.since = _NEVER
         stored.values = list(process.values)
+
+    def _path(self, key: tuple[str, str, str]) -> Path:
+        stage, model, release = map(checked_name, (*key[:2], key[2].removeprefix("sha256:")))
+        return self._folder / stage / model / f"{release}.groups"
+
+    def _state(self, key: tuple[str, str, str]) -> GroupState:
+        """Return the state of a release. Raises `InvalidInput` if its file is malformed."""
+        if key not in self._states:
+            path = self._path(key)
+            try:
+                content = read_bounded(path, MAX_DOCUMENT)
+            except FileNotFoundError:
+                self._states[key] = GroupState(*key, 0.0)
+            else:
+                self._states[key] = decode_record(content, GroupState, str(path))
+        return self._states[key]
 
     def _open(self, name: str) -> DriftFinding | None:
         try:

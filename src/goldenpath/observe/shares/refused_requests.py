@@ -100,7 +100,7 @@ class RefusalMonitor:
 
     def __init__(self, folder: Path, findings: Path, facts: Callable[[str], Facts | None]) -> None:
         self._folder, self._findings, self._facts = folder, findings, facts
-        self._states = {(s.stage, s.model, s.release): s for s in saved_refusals(folder, "*", "*")}
+        self._states: dict[tuple[str, str, str], RefusalState] = {}
         self._changed: set[tuple[str, str, str]] = set()
 
     def add(self, block: Block, now: datetime) -> Iterator[DriftFinding]:
@@ -111,7 +111,7 @@ class RefusalMonitor:
         if facts is None or not mine:
             return
         key = (header.stage, header.model, header.digest)
-        state = self._states.setdefault(key, RefusalState(*key, 0.0))
+        state = self._state(key)
         state.budget = facts.contract.monitor.false_alarms_a_year
         self._changed.add(key)
         for item in mine:
@@ -132,9 +132,7 @@ class RefusalMonitor:
     def save(self) -> None:
         """Write the states that have changed. Raises `OSError`."""
         for key in sorted(self._changed):
-            stage, model, release = map(checked_name, (*key[:2], key[2].removeprefix("sha256:")))
-            path = self._folder / stage / model / f"{release}.refusals"
-            write_whole(path, msgspec.json.encode(self._states[key]))
+            write_whole(self._path(key), msgspec.json.encode(self._states[key]))
         self._changed.clear()
 
     def _look(self, state: RefusalState, now: datetime) -> Iterator[DriftFinding]:
@@ -182,6 +180,22 @@ class RefusalMonitor:
             since, stored.refused, stored.asked = 0, 0, 0
         stored.values, stored.since = list(process.values), since
         state.shares[reason] = stored
+
+    def _path(self, key: tuple[str, str, str]) -> Path:
+        stage, model, release = map(checked_name, (*key[:2], key[2].removeprefix("sha256:")))
+        return self._folder / stage / model / f"{release}.refusals"
+
+    def _state(self, key: tuple[str, str, str]) -> RefusalState:
+        """Return the state of a release. Raises `InvalidInput` if its file is malformed."""
+        if key not in self._states:
+            path = self._path(key)
+            try:
+                content = read_bounded(path, MAX_DOCUMENT)
+            except FileNotFoundError:
+                self._states[key] = RefusalState(*key, 0.0)
+            else:
+                self._states[key] = decode_record(content, RefusalState, str(path))
+        return self._states[key]
 
     def _open(self, name: str) -> DriftFinding | None:
         try:
