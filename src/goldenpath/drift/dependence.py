@@ -29,8 +29,11 @@ FEWEST_DAYS_IN_CELL = 4
 """A cell of a season needs rows of so many days."""
 SINGLE: tuple[Season, ...] = ("weekday", "hour")
 SEASON_LEVEL = 0.9999
-CAUTION = 4.0
-"""By this number, divided by that of windows, a design effect is enlarged: few days say little."""
+CAUTION = 150.0
+"""By this number, divided by the squared number of windows, a design effect is enlarged.
+
+Few days say little: with 20 of them it is 1.4 times as large, with 100 as it is.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,13 @@ class Dependence:
 INDEPENDENT = Dependence()
 
 
-def design_effect(counts: Whole, rows: Whole) -> float:
+def design_effect(counts: Whole, rows: Whole, scores: Array | None = None) -> float:
     """Return the largest design effect of windows.
 
     `counts` has shape `(windows, bins)`. `rows` has shape `(windows, cells)`: the rows of each
-    window in each cell of the season, within which one distribution is expected.
+    window in each cell of the season, within which one distribution is expected. `scores` are
+    numbers of the bins. The effect on their mean is looked at as well: one direction alone shows a
+    smaller effect than the largest of all.
     """
     totals = rows.sum(axis=0)
     used = totals > 0
@@ -80,7 +85,17 @@ def design_effect(counts: Whole, rows: Whole) -> float:
     residual = (counts[:, is_common] - expected) / np.sqrt(expected)
     largest = float(np.linalg.eigvalsh(residual.T @ residual / freedom)[-1])
     found = _population_eigenvalue(largest, (int(is_common.sum()) - 1) / freedom)
-    return found * (1 + CAUTION / windows) if found > 1 else 1.0
+    if scores is not None:
+        found = max(found, _effect_on_mean(residual, expected, scores[is_common], freedom))
+    return found * (1 + CAUTION / windows**2) if found > 1 else 1.0
+
+
+def _effect_on_mean(residual: Array, expected: Array, scores: Array, freedom: int) -> float:
+    """Return the variance of the mean score of windows, divided by that of independent rows."""
+    shares = expected.sum(axis=0) / expected.sum()
+    direction = np.sqrt(shares) * (scores - shares @ scores)
+    length = float(direction @ direction)
+    return float(((residual @ direction) ** 2).sum()) / freedom / length if length > 0 else 1.0
 
 
 def _cell_shares(counts: Whole, rows: Whole) -> Array:
@@ -107,6 +122,8 @@ class TimedBins:
 
     positions: Whole
     size: int
+    scores: Array | None = None
+    """Normal scores of the bins; None for a category, which has no order."""
 
 
 def measured_dependence(column: TimedBins, seconds: Whole, season: Season) -> Dependence:
@@ -123,23 +140,25 @@ def measured_dependence(column: TimedBins, seconds: Whole, season: Season) -> De
     sizes = np.diff([*first, len(day)])
     piece = (np.arange(len(day)) - first[day]) * SHORT_PIECES // sizes[day]
     cell = cells(season, times)
-    whole = _effect_of(day, number, positions, cell, size=column.size, season=season)
+    whole = _effect_of(day, number, positions, cell, column=column, season=season)
     short = _effect_of(
         day * SHORT_PIECES + piece, number * SHORT_PIECES, positions, cell,
-        size=column.size, season=season,
+        column=column, season=season,
     )  # fmt: skip
     rows = len(day) / number
     return Dependence(max(rows / SHORT_PIECES, 1.0), min(short, whole), max(rows, 1.0), whole)
 
 
 def _effect_of(
-    window: Whole, number: int, positions: Whole, cell: Whole, *, size: int, season: Season
+    window: Whole, number: int, positions: Whole, cell: Whole, *, column: TimedBins, season: Season
 ) -> float:
+    size = column.size
     counts = np.bincount(window * size + positions, minlength=number * size)
     width = CELLS[season]
     rows = np.bincount(window * width + cell, minlength=number * width)
     kept = np.bincount(window, minlength=number) > 0
-    return design_effect(counts.reshape(number, size)[kept], rows.reshape(number, width)[kept])
+    table = counts.reshape(number, size)[kept]
+    return design_effect(table, rows.reshape(number, width)[kept], column.scores)
 
 
 def season_of(columns: Sequence[tuple[TimedBins, Whole]]) -> Season:
@@ -180,7 +199,7 @@ def _differs(column: TimedBins, seconds: Whole, season: Season, *, tests: int) -
     freedom = (counts.shape[0] - 1) * (counts.shape[1] - 1)
     window = np.unique(days(seconds) * 168 + cell, return_inverse=True)[1]
     effect = _effect_of(
-        window, int(window.max()) + 1, column.positions, cell, size=column.size, season=season
+        window, int(window.max()) + 1, column.positions, cell, column=column, season=season
     )
     level = 1 - (1 - SEASON_LEVEL) / tests
     return statistic / effect > chi_squared_quantile(level, freedom)

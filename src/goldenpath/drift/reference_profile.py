@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from goldenpath.drift.counting import bin_positions, count_column
 from goldenpath.drift.days.reference_days import BinnedRows, with_ranked_days
+from goldenpath.drift.days.whole_days import bin_scores
 from goldenpath.drift.dependence import Dependence, TimedBins, measured_dependence, season_of
 from goldenpath.drift.pairs.pair_reference import PairReference
 from goldenpath.drift.pairs.reference_pairs import reference_pairs
@@ -158,7 +159,8 @@ def _of_common(bins: Bins, positions: Seconds, seconds: Seconds) -> tuple[TimedB
     number = np.full(bins.size, -1, np.int64)
     number[common] = np.arange(len(common))
     found = number[positions]
-    return TimedBins(found[found >= 0], max(len(common), 1)), seconds[found >= 0]
+    scores = bin_scores(bins, common) if len(common) and bins.kind != "category" else None
+    return TimedBins(found[found >= 0], max(len(common), 1), scores), seconds[found >= 0]
 
 
 def _by_cell(

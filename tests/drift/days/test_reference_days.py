@@ -8,6 +8,7 @@ from bench.alarms import Trial
 from bench.streams import Draw, Stream, autoregressive, day_effect, odd_days, weekends
 
 from goldenpath.drift.days.ranked_days import drawn
+from goldenpath.drift.days.reference_days import has_outliers
 from goldenpath.drift.profile_format import parse_profile, render_profile
 from goldenpath.drift.sequential import Detector, State, look
 from goldenpath.drift.verdict import drift_verdict
@@ -108,3 +109,20 @@ def test_a_profile_with_ranked_days_is_the_same_after_it_is_written(odd: Trial) 
     for old, new in [(b'"oddness":[', b'"oddness":["a",'), (b'"moves":[', b'"moves":[0.5,')]:
         with pytest.raises(InvalidInput, match="x0"):
             parse_profile(content.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("days", [20, 100, 400])
+def test_an_outlier_is_far_beyond_what_normal_days_do(days: int) -> None:
+    random = np.random.default_rng(1)
+    usual = [random.normal(size=days) for _ in range(200)]
+
+    assert sum(map(has_outliers, usual)) <= 4
+    found = sum(has_outliers(np.append(each, 9.5)) for each in usual)
+    assert found > 190 if days > 20 else found > 120
+    assert not has_outliers(np.zeros(days))
+
+
+def test_a_few_odd_days_are_found_with_few_rows_a_day() -> None:
+    trial = _trial(odd_days(50, 1.0), models=10, rows=5_000)
+
+    assert len(trial.detector.days) >= 19, "of 20 columns"

@@ -6,6 +6,7 @@ will come again. So the monitor is run over the days of the reference itself. A 
 there is judged by the ranks of whole days.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -31,6 +32,10 @@ MOST_REPLAYED = 400
 """Days of the reference, the last ones, over which the monitor is run."""
 _REPLAY_SHARE = 0.2
 """Share of the budget with which the reference is judged: by chance few columns alarm there."""
+_FAR, _FAR_OF_FEW = 3.8, 8.0
+"""Deviations beyond which a day is an outlier: the first, plus the second by the root of days."""
+_MEDIAN_TO_DEVIATION = 1.4826
+"""Standard deviation of a normal distribution by its median distance from the middle."""
 _SMALL_DAYS = 0.1
 """Share of the days that may have fewer rows than are drawn from each."""
 
@@ -88,10 +93,36 @@ def with_ranked_days(
         return profile
     odd = _odd_columns(profile, tables, settings)
     columns = [
-        replace(bins, ranked=_ranked(bins, table, place)) if place in odd else bins
+        replace(bins, ranked=_ranked(bins, table, place))
+        if place in odd or has_outliers(_moves(bins, table))
+        else bins
         for place, (bins, table) in enumerate(zip(profile.columns, tables, strict=True))
     ]
     return replace(profile, features=tuple(columns[:-1]), score=columns[-1])
+
+
+def _moves(bins: Bins, table: _DayTable) -> Array:
+    """Return how far the values of each day are moved up, without days of few rows."""
+    common = common_bins(bins)
+    counts = table.counts[:, :, common]
+    rows = counts.sum(axis=(1, 2))
+    sums = counts @ bin_scores(bins, common) if len(common) > 1 else np.zeros(counts.shape[:2])
+    of_cells = sums.sum(axis=0) / np.maximum(counts.sum(axis=(0, 2)), 1)
+    expected = counts.sum(axis=2) @ of_cells
+    moves: Array = (sums.sum(axis=1) - expected) / np.maximum(rows, 1)
+    return moves[rows >= np.median(rows) / 2]
+
+
+def has_outliers(moves: Array) -> bool:
+    """Return whether a day is moved much farther than the usual change from day to day explains.
+
+    The usual change is that of the middle half of the days. In a hundred normal days the largest is
+    2.8 deviations off, and with few days their deviation is uncertain.
+    """
+    distances = np.abs(moves - np.median(moves))
+    deviation = float(np.median(distances)) * _MEDIAN_TO_DEVIATION
+    limit = _FAR + _FAR_OF_FEW / math.sqrt(len(moves))
+    return deviation > 0 and float(distances.max()) > limit * deviation
 
 
 def _odd_columns(
@@ -119,7 +150,7 @@ def _counts_of(profile: Profile, tables: Sequence[_DayTable], day: int) -> Count
     return replace(Counts.of(profile, values, 0), cells=rows)
 
 
-def _ranked(bins: Bins, table: _DayTable, place: int) -> RankedDays | None:
+def _ranked(bins: Bins, table: _DayTable, place: int) -> RankedDays:
     common = common_bins(bins)
     sizes = table.counts[:, :, common].sum(axis=(1, 2))
     rows = max(int(np.quantile(sizes, _SMALL_DAYS)), 1)
