@@ -109,8 +109,9 @@ def _moves(bins: Bins, table: _DayTable) -> Array:
     sums = counts @ bin_scores(bins, common) if len(common) > 1 else np.zeros(counts.shape[:2])
     of_cells = sums.sum(axis=0) / np.maximum(counts.sum(axis=(0, 2)), 1)
     expected = counts.sum(axis=2) @ of_cells
-    moves: Array = (sums.sum(axis=1) - expected) / np.maximum(rows, 1)
-    return moves[rows >= np.median(rows) / 2]
+    moves = (sums.sum(axis=1) - expected) / np.maximum(rows, 1)
+    large: Array = moves[rows >= np.median(rows) / 2]
+    return large
 
 
 def has_outliers(moves: Array) -> bool:
