@@ -78,7 +78,7 @@ class Damaged:
         return report(gather(self.sources(), self.served.made.image.digest, LATER), current_map())
 
 
-def _cite(folder: Path, served: Served, grounds: Grounds) -> None:
+def cite(folder: Path, served: Served, grounds: Grounds) -> None:
     """A decision that cites all evidence, and the commit that names the decision."""
     home, made = served.home, served.made
     store, image = LayoutStore(home.registry), made.image
@@ -103,7 +103,7 @@ def _cite(folder: Path, served: Served, grounds: Grounds) -> None:
     grounds.commit(files, "prod: name the decision\n", PROMOTED + timedelta(minutes=1))
 
 
-def _held(served: Served) -> HeldHeads:
+def held_heads(served: Served) -> HeldHeads:
     """What a commit outside of the home holds after the platform has stopped."""
     home = served.home
     last = [parse_checkpoint(path.read_bytes(), None) for path in checkpoints(home.predictions)]
@@ -116,8 +116,8 @@ def _held(served: Served) -> HeldHeads:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Damaged]:
     folder = tmp_path_factory.mktemp("damaged")
     served, grounds = serve_once(folder)
-    _cite(folder, served, grounds)
-    yield Damaged(served, grounds, _held(served))
+    cite(folder, served, grounds)
+    yield Damaged(served, grounds, held_heads(served))
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +192,11 @@ def _logs(platform: Damaged) -> Records:
 def _statements(platform: Damaged) -> Records:
     bundle = gather(platform.sources(), platform.served.made.image.digest, LATER)
     blobs = platform.served.home.registry / "blobs" / "sha256"
-    cited = [each for each in bundle.verified.statements if not _is_bare(each.statement.predicate)]
+    cited = [each for each in bundle.verified.statements if not is_bare(each.statement.predicate)]
     return [((blobs / each.envelope.hex,), (each.envelope.text,)) for each in cited]
 
 
-def _is_bare(predicate: Mapping[str, object]) -> bool:
+def is_bare(predicate: Mapping[str, object]) -> bool:
     """The first decision, which no commit and no decision names."""
     return predicate.get("decision") == "allow" and not predicate.get("evidence")
 
@@ -249,7 +249,7 @@ def test_the_loss_of_a_statement_is_found_by_each_record_that_cites_it(platform:
     bundle = gather(platform.sources(), digest, LATER)
     assert bundle.lost == ()
     blobs = platform.served.home.registry / "blobs" / "sha256"
-    decided = next(d for d in bundle.of_type(DECISION) if not _is_bare(d.statement.predicate))
+    decided = next(d for d in bundle.of_type(DECISION) if not is_bare(d.statement.predicate))
 
     with damaged(blobs / decided.envelope.hex, None):
         (found,) = gather(platform.sources(), digest, LATER).lost
