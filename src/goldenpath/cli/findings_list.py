@@ -31,7 +31,7 @@ def list_findings(
     named = {(each.stage, each.model) for each in known}
     compose.require_known(home, stage, model, named)
     mine = [f for f in known if stage in (None, f.stage) and model in (None, f.model)]
-    platform = compose.trusted(home).platform if mine else None
+    platform = compose.platform_then(home, moment) if mine else None
     people, owners = (platform.people, platform.owners) if platform else ((), ())
     desk = compose.vex_desk(home, moment) if any(f.kind == ADVISORY for f in mine) else None
     found = [

@@ -19,7 +19,7 @@ def retention(time: str, output: Format) -> None:
     """Show what the log keeps until when, by rules and holds."""
     home = compose.home()
     moment = parse_moment(time, compose.now())
-    platform = compose.trusted(home).platform
+    platform = compose.platform_then(home, moment)
     holds = require_holds_on_record(home)
     rules = tuple(
         Keep(stage.name, stage.log.inputs.days, stage.log.records.days) for stage in platform.stages

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from goldenpath.compose.audits.register_sources import key_reach as key_reach
     from goldenpath.compose.audits.register_sources import note_commit as note_commit
     from goldenpath.compose.audits.register_sources import part_query as part_query
+    from goldenpath.compose.audits.register_sources import platform_then as platform_then
     from goldenpath.compose.audits.register_sources import signed_records as signed_records
     from goldenpath.compose.audits.registry_upkeep import registry_upkeep as registry_upkeep
     from goldenpath.compose.audits.report_document import made_report as made_report
@@ -146,6 +147,7 @@ _PARTS = {
         "key_reach",
         "note_commit",
         "part_query",
+        "platform_then",
         "signed_records",
     ),
     "audits.registry_upkeep": ("registry_upkeep",),

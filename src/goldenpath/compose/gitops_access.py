@@ -247,12 +247,17 @@ def platform_store(home: Home) -> Store:
     return store_of(home, trusted(home).platform)
 
 
-def signed_statements(home: Home, platform: Platform) -> "Callable[[Digest], Verified]":
-    """Return a function that verifies what the platform's store holds about a release."""
+def signed_statements(
+    home: Home, platform: Platform, *, store: Platform | None = None
+) -> "Callable[[Digest], Verified]":
+    """Return a function that verifies what the platform's store holds about a release.
+
+    Keys and people are those of `platform`, the store that of `store` if another one is named.
+    """
     from goldenpath.promote.gates.admission_policy import release_policy
     from goldenpath.release.attest.verify import verify
 
-    opened = cache(lambda: store_of(home, platform))
+    opened = cache(lambda: store_of(home, store or platform))
     times = cache(lambda: statement_times(home, trusted(home))[0])
     policy, people = release_policy(platform), platform.people
 

@@ -110,7 +110,7 @@ def sentences(report: Report) -> Sentences:
 
 def changed(before: Sentences, after: Sentences) -> set[str]:
     """What the reports say otherwise."""
-    return {key for key in before | after if before.get(key) != after.get(key)}
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
 @pytest.fixture(scope="module")

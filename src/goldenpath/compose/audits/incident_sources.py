@@ -10,6 +10,7 @@ from goldenpath.audit.answers.override_records import (
 from goldenpath.audit.registers.incident import Incident
 from goldenpath.audit.registers.incident_records import IncidentDesk, read_incidents
 from goldenpath.audit.report.evidence_bundle import RecordedOverride
+from goldenpath.compose.audits.register_sources import platform_then
 from goldenpath.compose.gitops_access import identity, trusted
 from goldenpath.compose.process_context import event_log, now
 from goldenpath.errors import VerificationError
@@ -23,8 +24,12 @@ def incident_desk(home: Home, name: str | None, key: Path | None) -> IncidentDes
 
 
 def incidents(home: Home, moment: datetime) -> tuple[Incident, ...]:
-    """Return every incident as of a moment. Raises `VerificationError` for a broken audit log."""
-    return read_incidents(event_log(home).read(), trusted(home).platform.people, moment)
+    """Return every incident as of a moment, by the people who were listed then.
+
+    Raises `VerificationError` for a broken audit log.
+    """
+    people = platform_then(home, moment).people
+    return read_incidents(event_log(home).read(), people, moment)
 
 
 def override_desk(home: Home, name: str | None, key: Path | None) -> OverrideDesk:
@@ -46,4 +51,4 @@ def overrides(
         for each in events
         if since <= datetime.fromisoformat(each.time) <= until and model in (None, each.model)
     )
-    return read_overrides(inside, trusted(home).platform.people)
+    return read_overrides(inside, platform_then(home, until).people)

@@ -2,16 +2,20 @@
 
 import os
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldenpath.audit.registers.signed_records import SignedRecords
+from goldenpath.audit.timeline.platform_moment import platform_at_moment
 from goldenpath.compose.gitops_access import gitops, sighting, signed_statements, trusted
 from goldenpath.compose.process_context import commit_events, now
 from goldenpath.compose.stores import store_of
 from goldenpath.errors import InvalidInput, NotFound
 from goldenpath.home import Home
+from goldenpath.promote.platform.platform import Platform
+from goldenpath.promote.repository.chain_of_trust import Trusted
 from goldenpath.settings import ADVISORIES_VARIABLE
 
 if TYPE_CHECKING:
@@ -24,17 +28,33 @@ ADVISORY = re.compile(r"(?i:(CVE|PYSEC|OSV)-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3})")
 
 
 def signed_records(home: Home, moment: datetime) -> SignedRecords:
-    """Return the commits and statements up to `moment`. Raises `InvalidInput` for a future one."""
+    """Return the commits and statements up to `moment`, under the platform file of then.
+
+    The store is that of today: an earlier one may be gone. Raises `InvalidInput` for a future time.
+    """
     if moment > now():
         raise InvalidInput("the time is in the future: expected one that has passed")
     newest = trusted(home)
+    then = replace(newest, platform=_platform_of(home, newest, moment))
     return SignedRecords(
         gitops(home),
-        newest,
+        then,
         lambda: store_of(home, newest.platform),
-        signed_statements(home, newest.platform),
+        signed_statements(home, then.platform, store=newest.platform),
         sighting(home),
         moment,
+    )
+
+
+def platform_then(home: Home, moment: datetime) -> Platform:
+    """Return the platform file in force at a moment; the newest one for a time to come."""
+    return _platform_of(home, trusted(home), moment)
+
+
+def _platform_of(home: Home, newest: Trusted, moment: datetime) -> Platform:
+    when = sighting(home)
+    return platform_at_moment(
+        gitops(home), newest, lambda commit: when(commit).arrival(commit.time), moment
     )
 
 
