@@ -207,8 +207,9 @@ def test_the_rules_of_retention_are_those_of_then(tmp_path: Path) -> None:
 
     def days(time: str) -> int:
         classes = ask(home, "log retention", time)["classes"]
+        wanted = ("prod", "inputs")
         return next(
-            each["rule"] for each in classes if (each["stage"], each["what"]) == ("prod", "inputs")
+            int(each["rule"]) for each in classes if (each["stage"], each["what"]) == wanted
         )
 
     assert (days(ASKED.isoformat()), days("now"), days("2100-01-01T00:00:00Z")) == (0, 30, 30)
