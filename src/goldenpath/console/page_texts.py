@@ -42,6 +42,7 @@ TEXTS: Mapping[str, str] = {
     "log": "Completeness of the log",
     "page.json": "JSON",
     "page.command": "the same answer in a terminal",
+    "page.reads": "Reading and verifying…",
     "page.open": "Open this panel",
     "page.ask": "Ask now",
     "answer.none": "No answer",
