@@ -14,11 +14,13 @@ class MemoryTarget:
         self.deployments: dict[str, Deployment] = {}
         self.actions: list[Action] = []
         self.is_away = False
+        self.looks = 0
 
     def observe(self) -> Mapping[str, Running]:
         """What was applied."""
         if self.is_away:
             raise Unavailable("the target is away")
+        self.looks += 1
         return {
             name: Running(each, "stopped" if each.stopped else "ready")
             for name, each in self.deployments.items()

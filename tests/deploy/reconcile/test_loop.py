@@ -131,6 +131,15 @@ def test_what_git_wants_runs_after_one_step(world: World) -> None:
     assert status.is_ready
 
 
+def test_a_step_without_a_change_looks_once_at_the_target(world: World) -> None:
+    world.source.commit(wanted(ONE))
+    world.step()
+    assert world.target.looks == 2, "before what is done, and after it"
+
+    world.step()
+    assert world.target.looks == 3
+
+
 def test_a_second_step_does_nothing_and_verifies_nothing_again(world: World) -> None:
     world.source.commit(wanted(ONE))
     world.step()

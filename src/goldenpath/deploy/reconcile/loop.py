@@ -99,9 +99,11 @@ class Reconciler:
             # What is faulty or still being checked is left as it runs: the plan must not take its
             # absence for a wish to stop it.
             held = {name for name in faults if name not in desired}
-            for action in plan(desired, observed, held):
+            actions = plan(desired, observed, held)
+            for action in actions:
                 self._target.perform(action)
-            observed = self._target.observe()
+            if actions:
+                observed = self._target.observe()
         return self._status(now, desired, observed, faults, fault=self._fault)
 
     def _look(self, now: datetime) -> None:
