@@ -35,6 +35,12 @@ REFUSED: list[tuple[str, object, str]] = [
     (INFER, question([50_000.0, 40.0, 1.00000001, 1.0]), "1.00000001"),
     (INFER, _tensors({"datatype": "INT64", "data": [LARGE]}), "16777217"),
     (INFER, _tensors({"datatype": "INT64", "data": [1.5]}), "got 1.5"),
+    (
+        INFER,
+        _tensors({"datatype": "INT64", "data": [0.5]}),
+        "a whole number from -9223372036854775808 to 9223372036854775807, as INT64 is",
+    ),
+    (INFER, _tensors({"datatype": "INT8", "data": [-129]}), "-128 to 127, as INT8 is, got -129"),
     (INFER, _tensors({"datatype": "UINT8", "data": [300]}), "0 to 255"),
     (INFER, _tensors({"datatype": "UINT8", "data": [-1]}), "0 to 255"),
     (INFER, _tensors({"datatype": "INT8", "data": [[128]], "shape": [1, 1]}), "-128 to 127"),

@@ -52,11 +52,12 @@ NUMBERS = frozenset(_BINARY) - {"BOOL"}
 """Datatypes whose values are JSON numbers."""
 FLOATS = frozenset({"FP32", "FP64"})
 """Datatypes that hold every number that a model takes."""
-_RANGES = {
-    **{f"INT{bits}": (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
-    **{f"UINT{bits}": (0.0, 2.0**bits - 1) for bits in (8, 16, 32, 64)},
-    "FP16": (-65504.0, 65504.0),
+_RANGES: Mapping[str, tuple[int, int]] = {
+    **{f"INT{bits}": (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
+    "FP16": (-65504, 65504),
 }
+"""Integers, because a double does not hold the largest of 64 bits."""
 DATATYPES = (*_BINARY, "BYTES")
 MOST_ROWS = 100_000
 """Rows of the largest request."""
@@ -328,7 +329,7 @@ def _refuse_misfits(
         if (number < low or number > high) or (is_whole and number % 1.0 > 0):
             row, column = divmod(place, len(columns))
             kind = "a whole number from" if is_whole else "a number from"
-            expected = f"{kind} {number_text(low)} to {number_text(high)}, as {tensor.datatype} is"
+            expected = f"{kind} {low} to {high}, as {tensor.datatype} is"
             where = f"row {row}, column {columns[column].name}"
             note = f"{where}: expected {expected}"
             raise Unfit(Refusal(422, f"{note}, got {number_text(number)}", note))
