@@ -54,6 +54,8 @@ SHIFT_SLACK = 16.0
 Markov's inequality is not sharp here: evidence overshoots its threshold, and dropped starts are
 lost. `bench/alarms.py` counts alarms; with this number they are fewer than the budget allows.
 """
+DAYS_SLACK = 8.0
+"""The same where whole days are ranked: ranks come nearer to that inequality."""
 MOST_DAILY = 0.01
 """Weight of the shifts of a column in a day above which there is no slack: what was simulated.
 
@@ -308,7 +310,8 @@ def log_evidence(detector: Detector, window: Window) -> Array:
     for test in detector.shifts:
         result[:, test.columns, 0] = test.evidence(window)
     if window.gains is not None:
-        result[:, [column.place for column in detector.days], 0] = log_value(window.gains)
+        ranked = log_value(window.gains) - math.log(SHIFT_SLACK / DAYS_SLACK)
+        result[:, [column.place for column in detector.days], 0] = ranked
     rows = window.rows[:, None]
     effects = detector.effects.at(rows / np.maximum(window.days, 1)[:, None])
     new = np.add.reduceat(window.counts * detector.empty, detector.firsts, axis=1)
