@@ -53,6 +53,14 @@ class Daemon:
         """The end of its log."""
         return self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
 
+    def processor_seconds(self) -> float:
+        """Return the processor time of the process; 0 for one that does not run."""
+        if self.process is None or self.process.poll() is not None:
+            return 0.0
+        line = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8")
+        user, system = line.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def end(self, signal_number: int = signal.SIGTERM) -> None:
         """Ask it to end, kill it when it does not."""
         if self.process is None or self.process.poll() is not None:
@@ -92,6 +100,10 @@ class Daemons:
         for daemon in [daemon for daemon in self.running if daemon.name == name]:
             daemon.end()
             self.running.remove(daemon)
+
+    def processor_seconds(self) -> dict[str, float]:
+        """Return the processor time that each program and its own threads took so far."""
+        return {each.name: each.processor_seconds() for each in self.running}
 
     def end(self) -> None:
         """End all of them, the last one first."""

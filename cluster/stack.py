@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.control_plane import ControlPlane, KubectlFailed, start_control_plane
+from cluster.control_plane import (
+    ControlPlane,
+    KubectlFailed,
+    remove_memory,
+    start_control_plane,
+)
 from cluster.controllers.argocd import start_argocd
 from cluster.controllers.contour import GATEWAY, RunningGateway, start_gateway
 from cluster.controllers.kserve import start_kserve
@@ -89,6 +94,7 @@ def running_stack(
     finally:
         _take_down(daemons, plane, node)
         before.restore()
+        remove_memory(folder / "plane")
         for name in ("node", "plane", "registry"):
             shutil.rmtree(folder / name, ignore_errors=True)
         left = before.left_behind(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.addresses import HOST, answers, free_port
 from cluster.certificates import ServerCertificate, server_certificate
-from cluster.control_plane import ControlPlane
+from cluster.control_plane import GARBAGE, ControlPlane
 from cluster.daemons import Daemons
 from cluster.go_build import module_folder
 from cluster.objects import (
@@ -52,6 +52,7 @@ def start_kserve(
         "KUBECONFIG": str(plane.kubeconfig),
         "POD_NAMESPACE": NAMESPACE,
         "TMPDIR": str(folder / "kserve"),
+        "GOGC": GARBAGE,
     }
     command = [
         str(plane.programs / "kserve-manager"),
@@ -82,6 +83,8 @@ def _settings(data: dict[str, JsonValue] | object, gateway: str) -> dict[str, Js
         "ingress": {
             "enableGatewayApi": True,
             "disableIstioVirtualHost": True,
+            # Its own routes would let a release answer past the weights of ours.
+            "disableIngressCreation": True,
             "kserveIngressGateway": gateway,
             "ingressGateway": gateway,
         },

@@ -4,6 +4,7 @@ KServe makes one service after the other, so the default number is small.
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -34,7 +35,7 @@ def follow_many(scene: Scene, record: WalkRecord, models: int) -> None:
     try:
         repository = scene.road.folder / _SET
         files = _write(repository, parse_platform(scene.road.blob("platform.toml")), models)
-        began = time.monotonic()
+        began, before = time.monotonic(), scene.stack.daemons.processor_seconds()
         _follow(scene, repository)
         count = models * len(STAGES)
         limit = _SECONDS + count * _SECONDS_A_SERVICE
@@ -47,10 +48,20 @@ def follow_many(scene: Scene, record: WalkRecord, models: int) -> None:
             pause=5,
         )
         seconds = time.monotonic() - began
+        after = scene.stack.daemons.processor_seconds()
     finally:
         scene.kubectl("uncordon", NODE)
     claim = f"{models} models in {len(STAGES)} stages are Synced and Healthy on simulated nodes"
     record.note(claim, f"{seconds:.0f} s for {files} files")
+    record.note("processor time of one service", _shares(before, after, count))
+
+
+def _shares(before: Mapping[str, float], after: Mapping[str, float], count: int) -> str:
+    """Return the seconds of a processor that each program took for one service, the most first."""
+    spent = {name: (after[name] - before.get(name, 0.0)) / count for name in after}
+    listed = sorted(spent.items(), key=lambda item: -item[1])
+    parts = (f"{name} {seconds:.2f}" for name, seconds in listed if seconds >= 0.005)
+    return f"{sum(spent.values()):.2f} s: {', '.join(parts)}"
 
 
 def _write(repository: Path, platform: Platform, models: int) -> int:

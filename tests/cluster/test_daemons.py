@@ -48,3 +48,21 @@ def test_programs_end_the_last_one_first_and_one_can_end_alone(tmp_path: Path) -
     assert left == ["first", "third"]
     assert all(each.process and each.process.poll() is not None for each in (first, second, third))
     assert list(processes_in(tmp_path)) == []
+
+
+def test_the_processor_time_of_a_program_is_its_own(tmp_path: Path) -> None:
+    busy = [
+        sys.executable,
+        "-c",
+        "import time\nwhile time.process_time() < 0.6: pass\ntime.sleep(60)",
+    ]
+    daemons = Daemons(tmp_path)
+    daemons.start("busy", busy, lambda: daemons.running[0].processor_seconds() >= 0.3)
+    daemons.start("idle", SLEEP, lambda: True)
+
+    seconds = daemons.processor_seconds()
+    daemons.end()
+
+    assert set(seconds) == {"busy", "idle"}
+    assert seconds["busy"] >= 0.3 > seconds["idle"]
+    assert daemons.processor_seconds() == {}
