@@ -14,8 +14,14 @@ import click
 
 from cluster.debian import fetch, is_fetched
 from cluster.go_build import build
-from cluster.governed.cases import begin_cases, end_engine, judge_everything, judge_fields
-from cluster.parts import DEBIAN_SUITES, GO_PROGRAMS, GOVERNED_PROGRAMS, WHEELS
+from cluster.governed.governed_order import GovernedOptions, govern_all
+from cluster.parts import (
+    DEBIAN_SUITES,
+    GO_PROGRAMS,
+    GOVERNED_PROGRAMS,
+    GOVERNED_SUITES,
+    WHEELS,
+)
 from cluster.stack import running_stack
 from cluster.walk.order import WalkOptions, walk_all
 from cluster.walk.record import WalkRecord
@@ -62,7 +68,7 @@ def build_parts(only: tuple[str, ...], governed: bool) -> None:
     click.echo(f"cache {folder}; {free:.0f} GiB are free, {needed or 'nothing more'} needed")
     if free < needed:
         raise click.ClickException(f"a first build needs {needed} GiB of disk: free some")
-    for suite, packages in DEBIAN_SUITES.items():
+    for suite, packages in (DEBIAN_SUITES | (GOVERNED_SUITES if governed else {})).items():
         click.echo(f"Debian {suite}: {', '.join(packages)}")
         fetch(suite, packages, folder)
     for name, wheel in WHEELS.items():
@@ -131,28 +137,28 @@ def walk(keep_going: bool, models: int, steps: tuple[str, ...], or_skip: bool) -
 @command.command("governed")
 @click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
 @click.option("--builtin", is_flag=True, help="Only what needs no policy engine.")
-def governed(or_skip: bool, builtin: bool) -> None:
-    """Judge the known-good and known-bad manifests by the real API server and the real engine."""
+@click.option("--step", "steps", multiple=True, help="Walk these steps alone, such as 5 or 8.")
+@click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
+def governed(or_skip: bool, builtin: bool, steps: tuple[str, ...], keep_going: bool) -> None:
+    """Walk a cluster with a policy engine: what may start, what is judged, what outages do."""
     cache = cache_folder()
     needed = () if builtin else tuple(each.name for each in GOVERNED_PROGRAMS)
     engines = (name for name in needed if not (cache / "bin" / name).exists())
-    missing = ", ".join((*missing_parts(cache), *engines))
+    clients = (
+        suite
+        for suite, packages in GOVERNED_SUITES.items()
+        if not builtin and not is_fetched(suite, packages, cache)
+    )
+    missing = ", ".join((*missing_parts(cache), *engines, *clients))
     if or_skip and (reason := _cannot_run(missing)):
         click.echo(f"NO CLUSTER WAS GOVERNED: {reason}")
         return
     _require_built(missing, "python -m cluster build --governed")
     record = WalkRecord(click.echo)
     try:
-        with _folder() as folder, running_stack(cache, folder, _clock, click.echo) as stack:
-            with record.stepping("1  the cases about fields, by Kubernetes itself"):
-                scene = begin_cases(stack, folder)
-                judge_fields(scene, record)
-            if builtin:
-                return
-            with record.stepping("2  all cases, by Kubernetes and Kyverno"):
-                judge_everything(scene, record)
-            with record.stepping("3  the engine is down"):
-                end_engine(scene, record)
+        with _folder() as folder:
+            options = GovernedOptions(builtin, steps, keep_going)
+            govern_all(cache, folder, _clock, record, options)
     finally:
         record.write(GOVERNED_RECORD)
         click.echo(f"\n{len(record.claims)} claims held; written to {GOVERNED_RECORD}")

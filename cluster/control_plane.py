@@ -24,6 +24,13 @@ class ControlPlane:
     folder: Path
     programs: Path
     token: str
+    etcd: int
+    """The port of loopback at which etcd listens."""
+
+    @property
+    def store(self) -> Path:
+        """Where etcd writes."""
+        return self.folder / "etcd"
 
     @property
     def kubeconfig(self) -> Path:
@@ -65,9 +72,9 @@ def start_control_plane(
         ],
         lambda: answers(etcd),
     )
-    plane = ControlPlane(free_port(), folder, programs, secrets.token_hex(24))
+    plane = ControlPlane(free_port(), folder, programs, secrets.token_hex(24), etcd)
     _write_secrets(plane)
-    command, environment = _apiserver(plane, etcd), {"GOGC": GARBAGE}
+    command, environment = _apiserver(plane), {"GOGC": GARBAGE}
     daemons.start("kube-apiserver", command, lambda: _is_healthy(plane), environment)
     _write_kubeconfig(plane)
     files = [
@@ -149,11 +156,11 @@ def _write_secrets(plane: ControlPlane) -> None:
     key.write_bytes(made.output)
 
 
-def _apiserver(plane: ControlPlane, etcd: int) -> list[str]:
+def _apiserver(plane: ControlPlane) -> list[str]:
     key = plane.folder / "accounts.key"
     return [
         str(plane.programs / "kube-apiserver"),
-        f"--etcd-servers=http://{HOST}:{etcd}",
+        f"--etcd-servers=http://{HOST}:{plane.etcd}",
         f"--bind-address={HOST}",
         f"--secure-port={plane.port}",
         f"--cert-dir={plane.authority.parent}",

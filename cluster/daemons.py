@@ -26,6 +26,7 @@ class Daemon:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    is_ready: Callable[[], bool] = lambda: True
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches us alone."""
@@ -89,7 +90,8 @@ class Daemons:
     ) -> Daemon:
         """Start a program and wait until it is ready."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        daemon = Daemon(name, command, self.logs / f"{name}.log", environment or {})
+        log = self.logs / f"{name}.log"
+        daemon = Daemon(name, command, log, environment or {}, is_ready=is_ready)
         self.running.append(daemon)
         daemon.start()
         daemon.await_ready(is_ready)
@@ -97,9 +99,24 @@ class Daemons:
 
     def end_one(self, name: str) -> None:
         """End the program of that name, if it runs."""
-        for daemon in [daemon for daemon in self.running if daemon.name == name]:
+        for daemon in self.named(name):
             daemon.end()
             self.running.remove(daemon)
+
+    def kill(self, name: str) -> None:
+        """Kill the program of that name, as a machine that fails does; it stays on the list."""
+        for daemon in self.named(name):
+            daemon.end(signal.SIGKILL)
+
+    def restart(self, name: str) -> None:
+        """Start the program of that name again, as it was, and wait until it is ready."""
+        for daemon in self.named(name):
+            daemon.start()
+            daemon.await_ready(daemon.is_ready)
+
+    def named(self, name: str) -> list[Daemon]:
+        """Return the programs of that name."""
+        return [daemon for daemon in self.running if daemon.name == name]
 
     def processor_seconds(self) -> dict[str, float]:
         """Return the processor time that each program and its own threads took so far."""

@@ -17,14 +17,15 @@ def fetch(suite: str, packages: tuple[str, ...], folder: Path) -> Path:
     """The folder with the unpacked packages of `suite`, fetched once.
 
     The mirror is the one that apt uses already, so that no address stands here. apt checks the
-    signature of the lists by Debian's keyring. `own` is whatever suite this machine has.
+    signature of the lists by Debian's keyring. `own`, and what begins with `own-`, is whatever
+    suite this machine has.
     """
     unpacked = folder / "debian" / suite
     if is_fetched(suite, packages, folder):
         return unpacked
     state = folder / "debian" / f"{suite}.apt"
     environment = dict(os.environ)
-    if suite != "own":
+    if suite.partition("-")[0] != "own":
         environment["APT_CONFIG"] = str(_apt_state(suite, state))
         _run(["apt-get", "update", "-qq"], state, environment)
     archives = state / "archives"

@@ -218,6 +218,7 @@ imageGCHighThresholdPercent: 100
 containerRuntimeEndpoint: unix://{node.socket}
 imageServiceEndpoint: unix://{node.socket}
 clusterDomain: cluster.local
+clusterDNS: [{node.address}]
 podLogsDir: {node.folder / "pod-logs"}
 volumePluginDir: {node.folder / "volume-plugins"}
 """

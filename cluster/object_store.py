@@ -4,9 +4,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cluster.addresses import answers, free_port
 from cluster.daemons import Daemons
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +32,34 @@ class RunningObjectStore:
 
     def copy(self, folder: Path) -> int:
         """Copy the files of a folder into the store, and return how many they are."""
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        for path in files:
+            self.put(f"{self.url}/{path.relative_to(folder)}", path.read_bytes())
+        return len(files)
+
+    def put(self, url: str, content: bytes) -> None:
+        """Write an object."""
+        system, place = self._system(), url.removeprefix("s3://")
+        system.create_dir(place.partition("/")[0])
+        with system.open_output_stream(place) as stream:
+            stream.write(content)
+
+    def read(self, url: str) -> bytes:
+        """Return an object."""
+        with self._system().open_input_file(url.removeprefix("s3://")) as stream:
+            content: bytes = stream.read()
+        return content
+
+    def _system(self) -> "S3FileSystem":
         from pyarrow.fs import S3FileSystem
 
-        system = S3FileSystem(
+        return S3FileSystem(
             access_key="walk",
             secret_key="walk",  # noqa: S106 - this store takes every key
             endpoint_override=self.address,
             region="us-east-1",
             allow_bucket_creation=True,
         )
-        place = self.url.removeprefix("s3://")
-        system.create_dir(place.partition("/")[0])
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        for path in files:
-            with system.open_output_stream(f"{place}/{path.relative_to(folder)}") as stream:
-                stream.write(path.read_bytes())
-        return len(files)
 
 
 def start_object_store(daemons: Daemons, packages: Path, *, address: str) -> RunningObjectStore:

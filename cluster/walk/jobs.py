@@ -37,7 +37,7 @@ def run_job(scene: Scene, stage: str, cron: str) -> str:
     """Make a job from a CronJob that is suspended, and return how it ended and what it printed."""
     name = f"{cron}-now-{next(_numbers)}"
     scene.kubectl("-n", namespace_of(stage), "create", "job", name, f"--from=cronjob/{cron}")
-    return _ended(scene, stage, name)
+    return ended_job(scene, stage, name)
 
 
 def run_on_schedule(scene: Scene, stage: str, cron: str) -> str:
@@ -55,7 +55,7 @@ def run_on_schedule(scene: Scene, stage: str, cron: str) -> str:
             _SECONDS,
             f"the first job of {cron}",
         ).split()[0]
-        return f"{first} {_ended(scene, stage, first)}"
+        return f"{first} {ended_job(scene, stage, first)}"
 
 
 @contextmanager
@@ -88,7 +88,8 @@ def _commit(scene: Scene, stage: str, cron: str, overlay: str, suspended: str) -
     )
 
 
-def _ended(scene: Scene, stage: str, job: str) -> str:
+def ended_job(scene: Scene, stage: str, job: str) -> str:
+    """Wait until a job has ended, and return how, and what it printed."""
     place = ("-n", namespace_of(stage))
     shown = "jsonpath={.status.conditions[*].type}"
 

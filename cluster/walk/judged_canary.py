@@ -23,11 +23,11 @@ _PLACE = ("-n", namespace_of(STAGE))
 
 def judge_canary(scene: Scene, record: WalkRecord, canary: str) -> None:
     """Start a canary, let it answer, and let the CronJob of the stage run until it has judged."""
-    _give_keys(scene)
-    _scrape(scene)
+    give_keys(scene)
+    scrape(scene)
     scene.road.enter(canary, STAGE, _PLAN)
     await_synced(scene, STAGE)
-    _scrape(scene)
+    scrape(scene)
     address = scene.address(STAGE)
     await_split(address, canary, 50)
     answers = ask_many(address, BODY, ANSWERS)
@@ -49,14 +49,15 @@ def judge_canary(scene: Scene, record: WalkRecord, canary: str) -> None:
     scene.stack.daemons.end_one(prometheus.NAME)
 
 
-def _give_keys(scene: Scene) -> None:
+def give_keys(scene: Scene) -> None:
+    """Give the jobs of the stage the key that signs, and the deploy key for git."""
     server = scene.stack.git_server
     key = (scene.road.home / "keys" / "rollout").read_text("ascii")
     git = {"key": server.deploy_key.read_text("ascii"), "known_hosts": server.known_hosts}
     write_secrets(scene, STAGE, {"rollout-key": {"key": key}, "git-key": git})
 
 
-def _scrape(scene: Scene) -> None:
+def scrape(scene: Scene) -> None:
     """Let Prometheus read every pod that our PodMonitor chooses, and wait until it has read them.
 
     The judge believes no counts of a time at which nothing was scraped.

@@ -51,6 +51,14 @@ class ClusterRoad:
 
     def run(self, line: str, *, into: str = "", expect: int = 0) -> str:
         """Run a verb of goldenpath and return what it printed. Raises `WalkFailed`."""
+        exit_code, printed, complaint = self.attempt(line, into=into)
+        if exit_code != expect:
+            seen = " ".join(f"{printed[-3000:]} {complaint}".split())
+            raise WalkFailed(f"goldenpath {line} ended with {exit_code}: {seen}")
+        return printed
+
+    def attempt(self, line: str, *, into: str = "") -> tuple[int, str, str]:
+        """Run a verb and return its exit code, what it printed, and its complaint."""
         program = str(Path(sys.executable).parent / "goldenpath")
         run = run_tool(
             [program, *shlex.split(line)],
@@ -58,10 +66,7 @@ class ClusterRoad:
             environment=self.environment,
             seconds=600,
         )
-        if run.exit_code != expect:
-            seen = " ".join(f"{run.text[-3000:]} {run.complaint}".split())
-            raise WalkFailed(f"goldenpath {line} ended with {run.exit_code}: {seen}")
-        return run.text
+        return run.exit_code, run.text, run.complaint
 
     def ask(self, line: str) -> dict[str, object]:
         """Run a verb and return its JSON."""

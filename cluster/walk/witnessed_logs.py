@@ -31,16 +31,16 @@ def anchor_logs(scene: Scene, record: WalkRecord, stage: str) -> None:
 def _copy_logs(scene: Scene, store: RunningObjectStore, stage: str) -> int:
     """Copy the sealed logs, as a bank's copying program does; return how many files."""
     await_value(
-        lambda: str(sum(len(list(path.rglob(_SEALED))) for path in _logs(scene, stage))),
+        lambda: str(sum(len(list(path.rglob(_SEALED))) for path in logs_of_pods(scene, stage))),
         lambda text: text != "0",
         60,
         "a segment is sealed",
     )
-    return sum(store.copy(path) for path in _logs(scene, stage))
+    return sum(store.copy(path) for path in logs_of_pods(scene, stage))
 
 
-def _logs(scene: Scene, stage: str) -> list[Path]:
-    """Return the prediction logs in the volumes of the node."""
+def logs_of_pods(scene: Scene, stage: str) -> list[Path]:
+    """Return the prediction logs of a stage in the volumes of the node."""
     found = [
         path for each in scene.stack.node.volumes("state") for path in each.rglob("predictions")
     ]

@@ -1,0 +1,64 @@
+"""A platform whose policies an engine enforces, and the follower that signs what it admits."""
+
+import sys
+from pathlib import Path
+
+from cluster.control_plane import KubectlFailed
+from cluster.controllers import kyverno
+from cluster.objects import apply
+from cluster.stack import Stack
+from cluster.walk import following, serving_pods
+from cluster.walk.bootstrap import bootstrap
+from cluster.walk.record import WalkRecord
+from cluster.walk.road import ENGINEER, acting, begin_road
+from cluster.walk.stages import Scene, service
+
+FOLLOWER = "reconcile"
+STAGE = "prod"
+_KEY = "keys/admission.pem"
+_EVERY = 5
+
+
+def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) -> Scene:
+    """Set up people, project, images and policies, with the engine on."""
+    stack.daemons.end_one(kyverno.NAME)
+    kyverno.start_kyverno(stack.daemons, stack.plane, stack.registry)
+    serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
+    road = begin_road(folder / "road", stack.registry, stack.plane)
+    road.run(f"key admit follower {_KEY} --make-key {acting(ENGINEER)}")
+    scene = Scene(stack, road, serving_pods.build_images(road, record))
+    bootstrap(scene, record, ("platform-admission",))
+    follow(scene)
+    return scene
+
+
+def follow(scene: Scene) -> None:
+    """Start our reconcile: it judges what git declares, and signs what it admits."""
+    road = scene.road
+    private = next((road.folder / "keys").glob("admission*"))
+    program = str(Path(sys.executable).parent / "goldenpath")
+    command = [program, "reconcile", "--key", str(private), "--every", str(_EVERY)]
+    scene.stack.daemons.start(FOLLOWER, command, lambda: True, dict(road.environment))
+
+
+def serve_admitted(scene: Scene, record: WalkRecord, release: str) -> None:
+    """Promote a release through every stage: the engine lets it start once it is admitted."""
+    following.begin_following(scene, record, release)
+    claim = "Kyverno admits what our reconcile signed, in three stages"
+    record.note(claim, scene.kubectl("get", "inferenceservices", "-A", "-o", "name").split())
+
+
+def start_by_hand(scene: Scene, release: str) -> str:
+    """Try to start a release that nobody approved; return why it did not start, empty if it did."""
+    try:
+        apply(scene.stack.plane, [service(scene, release, STAGE)], "--request-timeout=10s")
+    except KubectlFailed as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+def refuse_by_hand(scene: Scene, record: WalkRecord, release: str) -> None:
+    """A release that the build signed and nobody approved is refused by the real engine."""
+    reason = start_by_hand(scene, release)
+    claim = "a release that is signed and not approved is refused, applied by hand"
+    record.require("admitted" in reason, claim, reason[-300:])
