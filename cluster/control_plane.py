@@ -1,6 +1,7 @@
 """etcd, API server, controllers and scheduler on loopback, and how clients reach them."""
 
 import http.client
+import json
 import secrets
 import shutil
 import ssl
@@ -31,6 +32,11 @@ class ControlPlane:
     def store(self) -> Path:
         """Where etcd writes."""
         return self.folder / "etcd"
+
+    @property
+    def audit_log(self) -> Path:
+        """Where the API server logs each change of a service or a route."""
+        return self.folder / "audit.log"
 
     @property
     def kubeconfig(self) -> Path:
@@ -174,7 +180,33 @@ def _apiserver(plane: ControlPlane) -> list[str]:
         "--feature-gates=WatchList=false",
         "--endpoint-reconciler-type=none",
         "--allow-privileged=true",
+        f"--audit-policy-file={_audit_policy(plane)}",
+        f"--audit-log-path={plane.audit_log}",
     ]
+
+
+def _audit_policy(plane: ControlPlane) -> Path:
+    """Write what the API server logs: each change of a service or a route, and by whom."""
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {
+                "level": "RequestResponse",
+                "omitManagedFields": True,
+                "verbs": ["create", "update", "patch", "delete"],
+                "resources": [
+                    {"group": "gateway.networking.k8s.io", "resources": ["httproutes"]},
+                    {"group": "serving.kserve.io", "resources": ["inferenceservices"]},
+                ],
+            },
+            {"level": "None"},
+        ],
+    }
+    file = plane.folder / "audit.json"
+    file.write_text(json.dumps(policy), "utf-8")
+    return file
 
 
 def _is_healthy(plane: ControlPlane) -> bool:

@@ -1,5 +1,6 @@
 """A platform whose policies an engine enforces, and the follower that signs what it admits."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,8 +28,9 @@ def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) 
     road = begin_road(folder / "road", stack.registry, stack.plane)
     road.run(f"key admit follower {_KEY} --make-key {acting(ENGINEER)}")
     scene = Scene(stack, road, serving_pods.build_images(road, record))
-    bootstrap(scene, record, ("platform-admission",))
+    _protect(scene)
     follow(scene)
+    bootstrap(scene, record, ("platform-admission",))
     return scene
 
 
@@ -38,7 +40,17 @@ def follow(scene: Scene) -> None:
     private = next((road.folder / "keys").glob("admission*"))
     program = str(Path(sys.executable).parent / "goldenpath")
     command = [program, "reconcile", "--key", str(private), "--every", str(_EVERY)]
-    scene.stack.daemons.start(FOLLOWER, command, lambda: True, dict(road.environment))
+    variables = {**road.environment, "FOLLOWER": "1"}
+    scene.stack.daemons.start(FOLLOWER, command, lambda: True, variables)
+
+
+def _protect(scene: Scene) -> None:
+    """Let nobody but the follower move the branch that Argo CD follows, as docs/verified.md says."""
+    text = (Path("docs") / "verified.md").read_text("utf-8")
+    (hook,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", text, re.DOTALL)
+    file = scene.road.gitops / "hooks" / "update"
+    file.write_text(hook, "utf-8")
+    file.chmod(0o755)
 
 
 def serve_admitted(scene: Scene, record: WalkRecord, release: str) -> None:

@@ -73,6 +73,8 @@ def paced_load(address: GatewayAddress, body: bytes, rate: float) -> Iterator[Pa
         connection: http.client.HTTPConnection | None = None
         while not stop.wait(max(0.0, next_due() - time.monotonic())):
             connection = _ask(address, body, connection, answers)
+        if connection is not None:
+            connection.close()
 
     threads = [threading.Thread(target=client) for _ in range(_CLIENTS)]
     for thread in threads:
@@ -102,6 +104,9 @@ def _ask(
         release = answer.getheader(_RELEASE) or ""
         problem = "" if answer.status == 200 and release else f"status {answer.status}"
     except (OSError, http.client.HTTPException) as error:
-        release, problem, connection = "", type(error).__name__, None
+        release, problem = "", type(error).__name__
+        if connection is not None:
+            connection.close()
+        connection = None
     answers.add(TimedAnswer(sent, release, problem))
     return connection
