@@ -31,6 +31,7 @@ MODULES = (
     "inventory",
     "console",
     "cluster_files",
+    "cluster_sync",
     "serving",
     "scoring",
     "content",

@@ -55,12 +55,12 @@ class Daemon:
         return self.log.read_bytes()[-_TAIL:].decode("utf-8", "replace").strip()
 
     def processor_seconds(self) -> float:
-        """Return the processor time of the process; 0 for one that does not run."""
+        """Return the processor time of it and of its ended children; 0 if it does not run."""
         if self.process is None or self.process.poll() is not None:
             return 0.0
         line = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8")
-        user, system = line.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        ticks = sum(map(int, line.rpartition(")")[2].split()[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def end(self, signal_number: int = signal.SIGTERM) -> None:
         """Ask it to end, kill it when it does not."""
@@ -119,7 +119,7 @@ class Daemons:
         return [daemon for daemon in self.running if daemon.name == name]
 
     def processor_seconds(self) -> dict[str, float]:
-        """Return the processor time that each program and its own threads took so far."""
+        """Return the processor time that each program took so far."""
         return {each.name: each.processor_seconds() for each in self.running}
 
     def end(self) -> None:

@@ -45,7 +45,7 @@ def follow(scene: Scene) -> None:
 
 
 def _protect(scene: Scene) -> None:
-    """Let nobody but the follower move the branch that Argo CD follows, as docs/verified.md says."""
+    """Let nobody but the follower move the branch that Argo CD follows: docs/verified.md."""
     text = (Path("docs") / "verified.md").read_text("utf-8")
     (hook,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", text, re.DOTALL)
     file = scene.road.gitops / "hooks" / "update"

@@ -1,5 +1,6 @@
 """The files of the platform, as `platform init` commits them, brought into an empty cluster."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -81,12 +82,14 @@ def _values(scene: Scene) -> Mapping[str, str]:
         "gitops": scene.stack.git_server.address(scene.road.gitops),
         "gatewayClass": "contour",
         "authoritiesFile": "/etc/authorities/ca.crt",
+        # As many as the step with many models may ask for.
+        "pods": "2000",
     }
 
 
 def _with_values(text: str, values: Mapping[str, str]) -> str:
     for key, value in values.items():
-        text, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
+        text, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {json.dumps(value)}", text)
         if count != 1:
             raise WalkFailed(f"{_VALUES} has {count} lines for {key}, expected one")
     return text

@@ -1,18 +1,17 @@
-"""Many models in three stages: what Argo CD and KServe make of that many files of ours.
-
-KServe makes one service after the other, so the default number is small.
-"""
+"""Many models in three stages: what Argo CD and KServe make of that many files of ours."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from cluster import service_network
 from cluster.controllers import kwok
 from cluster.node import NODE
 from cluster.objects import apply
-from cluster.walk.record import WalkFailed, WalkRecord, await_value
+from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.road import STAGES
 from cluster.walk.stages import Scene
 from goldenpath.digest import Digest
@@ -26,34 +25,53 @@ _SECONDS_A_SERVICE = 12.0
 _SECONDS = 120.0
 _SET = "many"
 _STATUS = ("status.sync.status", "status.health.status")
+_PAUSE = 5
+"""Seconds between two looks: to list them all is work that the API server has no time for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManySynced:
+    """How far Argo CD and KServe came with many services."""
+
+    services: int
+    synced: int
+    """How many of them are Synced and Healthy."""
+    files: int
+    seconds: float
+    processor: str
+    """The processor time of one service that is Synced, by program."""
 
 
 def follow_many(scene: Scene, record: WalkRecord, models: int) -> None:
     """Let Argo CD follow a second repository with the files of every model."""
+    limit = _SECONDS + models * len(STAGES) * _SECONDS_A_SERVICE
+    made = sync_many(scene, models, limit, lambda line: None)
+    claim = f"{models} models in {len(STAGES)} stages are Synced and Healthy on simulated nodes"
+    seen = f"{made.seconds:.0f} s for {made.files} files"
+    record.require(made.synced == made.services, claim, f"{made.synced} of {made.services}, {seen}")
+    record.note("processor time of one service", made.processor)
+
+
+def sync_many(scene: Scene, models: int, limit: float, report: Callable[[str], None]) -> ManySynced:
+    """Let Argo CD follow the files of many models for at most `limit` seconds."""
     kwok.start_kwok(scene.stack.daemons, scene.stack.plane, scene.road.folder)
+    # Simulated pods ask nobody.
+    scene.stack.daemons.end_one(service_network.PROXY)
     scene.kubectl("cordon", NODE)
     try:
         repository = scene.road.folder / _SET
         files = _write(repository, parse_platform(scene.road.blob("platform.toml")), models)
         began, before = time.monotonic(), scene.stack.daemons.processor_seconds()
         _follow(scene, repository)
-        count = models * len(STAGES)
-        limit = _SECONDS + count * _SECONDS_A_SERVICE
-        await_value(
-            lambda: _states(scene),
-            lambda states: states == f"{count} of {count}",
-            limit,
-            _SET,
-            # To list them all is work that the API server has no time for.
-            pause=5,
-        )
-        seconds = time.monotonic() - began
+        count, synced, seconds = models * len(STAGES), 0, 0.0
+        while synced < count and seconds < limit:
+            time.sleep(_PAUSE)
+            synced, seconds = _synced(scene), time.monotonic() - began
+            report(f"{synced} of {count} after {seconds:.0f} s")
         after = scene.stack.daemons.processor_seconds()
     finally:
         scene.kubectl("uncordon", NODE)
-    claim = f"{models} models in {len(STAGES)} stages are Synced and Healthy on simulated nodes"
-    record.note(claim, f"{seconds:.0f} s for {files} files")
-    record.note("processor time of one service", _shares(before, after, count))
+    return ManySynced(count, synced, files, seconds, _shares(before, after, max(synced, 1)))
 
 
 def _shares(before: Mapping[str, float], after: Mapping[str, float], count: int) -> str:
@@ -101,10 +119,9 @@ def _follow(scene: Scene, repository: Path) -> None:
         apply(scene.stack.plane, [other])
 
 
-def _states(scene: Scene) -> str:
-    """Return how many Applications of the set are Synced and Healthy, of how many."""
+def _synced(scene: Scene) -> int:
+    """Return how many Applications of the set are Synced and Healthy."""
     fields = " ".join(f"{{.{name}}}" for name in ("spec.project", *_STATUS))
     shown = f"jsonpath={{range .items[*]}}{fields}|{{end}}"
     states = scene.kubectl("-n", "argocd", "get", "applications", "-o", shown).split("|")
-    own = [state for state in states if state.startswith(f"{_SET} ")]
-    return f"{own.count(f'{_SET} Synced Healthy')} of {len(own)}"
+    return states.count(f"{_SET} Synced Healthy")
