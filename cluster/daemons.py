@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-START_SECONDS = 120.0
+START_SECONDS = 240.0
 END_SECONDS = 20.0
 _TAIL = 3000
 

@@ -64,7 +64,7 @@ def apply_definitions(plane: ControlPlane, objects: Iterable[KubernetesObject]) 
             return
 
 
-_DEFINITION_SECONDS = 60.0
+_DEFINITION_SECONDS = 240.0
 
 
 def members(value: JsonValue) -> Mapping[str, JsonValue]:

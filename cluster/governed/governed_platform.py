@@ -9,14 +9,14 @@ from cluster.controllers import kyverno
 from cluster.objects import apply
 from cluster.stack import Stack
 from cluster.walk import following, serving_pods
-from cluster.walk.bootstrap import bootstrap
-from cluster.walk.record import WalkRecord
-from cluster.walk.road import ENGINEER, acting, begin_road
+from cluster.walk.bootstrap import bootstrap, commit_change
+from cluster.walk.record import WalkFailed, WalkRecord
+from cluster.walk.road import ENGINEER, ClusterRoad, acting, begin_road
 from cluster.walk.stages import Scene, service
 
 FOLLOWER = "reconcile"
 STAGE = "prod"
-_KEY = "keys/admission.pem"
+_KEY = "keys/admission"
 _EVERY = 5
 
 
@@ -26,6 +26,7 @@ def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) 
     kyverno.start_kyverno(stack.daemons, stack.plane, stack.registry)
     serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
     road = begin_road(folder / "road", stack.registry, stack.plane)
+    _keep_in_registry(road)
     road.run(f"key admit follower {_KEY} --make-key {acting(ENGINEER)}")
     scene = Scene(stack, road, serving_pods.build_images(road, record))
     _protect(scene)
@@ -34,22 +35,38 @@ def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) 
     return scene
 
 
+def _keep_in_registry(road: ClusterRoad) -> None:
+    """Let statements go to the registry that the engine asks: admissions come after the push."""
+    declared = road.run("platform show")
+    changed = declared.replace("layout:registry", f"oci+https://{road.prefix}")
+    if changed == declared:
+        raise WalkFailed(f"the platform keeps its releases elsewhere: {declared}")
+    file = road.folder / "platform.toml"
+    file.write_text(changed, "utf-8")
+    commit_change(road, f"platform change {file} --reason 'one registry' {acting(ENGINEER)}")
+
+
 def follow(scene: Scene) -> None:
     """Start our reconcile: it judges what git declares, and signs what it admits."""
     road = scene.road
-    private = next((road.folder / "keys").glob("admission*"))
+    private = road.folder / f"{_KEY}.pem"
     program = str(Path(sys.executable).parent / "goldenpath")
     command = [program, "reconcile", "--key", str(private), "--every", str(_EVERY)]
-    variables = {**road.environment, "FOLLOWER": "1"}
-    scene.stack.daemons.start(FOLLOWER, command, lambda: True, variables)
+    scene.stack.daemons.start(FOLLOWER, command, lambda: True, dict(road.environment))
 
 
 def _protect(scene: Scene) -> None:
-    """Let nobody but the follower move the branch that Argo CD follows: docs/verified.md."""
+    """Let the branch that Argo CD follows go forward along `main` alone, as docs/verified.md says.
+
+    Nobody is told from the follower here: a repository of this machine knows no keys.
+    """
     text = (Path("docs") / "verified.md").read_text("utf-8")
     (hook,) = re.findall(r"```sh\n(#!/bin/sh\n.*?)```", text, re.DOTALL)
     file = scene.road.gitops / "hooks" / "update"
-    file.write_text(hook, "utf-8")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(
+        hook.replace("\n", '\n[ "$1" = refs/heads/verified ] && FOLLOWER=1\n', 1), "utf-8"
+    )
     file.chmod(0o755)
 
 
@@ -60,10 +77,10 @@ def serve_admitted(scene: Scene, record: WalkRecord, release: str) -> None:
     record.note(claim, scene.kubectl("get", "inferenceservices", "-A", "-o", "name").split())
 
 
-def start_by_hand(scene: Scene, release: str) -> str:
+def start_by_hand(scene: Scene, release: str, stage: str) -> str:
     """Try to start a release that nobody approved; return why it did not start, empty if it did."""
     try:
-        apply(scene.stack.plane, [service(scene, release, STAGE)], "--request-timeout=10s")
+        apply(scene.stack.plane, [service(scene, release, stage)], "--request-timeout=10s")
     except KubectlFailed as error:
         return " ".join(str(error).split())
     return ""
@@ -71,6 +88,6 @@ def start_by_hand(scene: Scene, release: str) -> str:
 
 def refuse_by_hand(scene: Scene, record: WalkRecord, release: str) -> None:
     """A release that the build signed and nobody approved is refused by the real engine."""
-    reason = start_by_hand(scene, release)
+    reason = start_by_hand(scene, release, STAGE)
     claim = "a release that is signed and not approved is refused, applied by hand"
     record.require("admitted" in reason, claim, reason[-300:])

@@ -33,8 +33,8 @@ def refuse_commits(scene: Scene, record: WalkRecord) -> None:
         claim = f"{what} does not reach the cluster, which follows the branch `verified`"
         record.require(unchanged, claim, seen)
     pushed = _push(scene, _unsigned(scene, before))
-    claim = "whoever is not the follower cannot push the branch `verified`"
-    record.require("only the follower" in pushed, claim, pushed[-200:])
+    claim = "a commit that is not on main cannot be pushed to the branch `verified`"
+    record.require("verified follows main" in pushed, claim, pushed[-200:])
 
 
 def _watch(scene: Scene) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cluster.control_plane import KubectlFailed
 from cluster.controllers import kyverno
-from cluster.governed.governed_platform import FOLLOWER, STAGE, start_by_hand
+from cluster.governed.governed_platform import FOLLOWER, start_by_hand
 from cluster.governed.paced_load import PacedAnswers, paced_load
 from cluster.walk.following import await_synced
 from cluster.walk.record import WalkFailed, WalkRecord
@@ -19,6 +19,8 @@ from cluster.walk.serving_pods import BODY
 from cluster.walk.stages import Scene, application_of, refresh
 from goldenpath.processes.tool import run_tool
 
+STAGE = "dev"
+"""The two releases take turns here: no other stage has to serve a release before it enters."""
 AWAY = 20.0
 """Seconds for which a part is away."""
 WITHIN = 60.0
@@ -100,7 +102,7 @@ def _kill(killing: Killing, part: KilledPart, answers: PacedAnswers) -> None:
     for program in part.programs:
         daemons.kill(program)
     killed = time.monotonic()
-    by_hand = start_by_hand(scene, killing.unapproved)
+    by_hand = start_by_hand(scene, killing.unapproved, STAGE)
     status = _status(scene)
     time.sleep(max(0.0, killed + part.away - time.monotonic()))
     for program in part.programs:
@@ -145,7 +147,7 @@ def _converge(scene: Scene, answers: PacedAnswers, release: str, returned: float
             _look(scene)
         recent = [each for each in answers.since(now - 2) if each.at < now]
         if recent and all(each.release == release for each in recent):
-            return now - 2 - returned
+            return max(0.0, now - 2 - returned)
         if now - returned > WITHIN + 2:
             state = _status(scene)
             raise WalkFailed(f"not converged {WITHIN:.0f} s after the return: {state}")
@@ -176,7 +178,7 @@ def _promote(scene: Scene, release: str) -> None:
     # A release that comes back holds its stage; the next promotion needs it open.
     person = acting(ENGINEER)
     scene.road.attempt(f"resume {MODEL} --stage {STAGE} --reason 'the next one' {person}")
-    scene.road.run(f"promote {release} --stage {STAGE} {person}")
+    scene.road.enter(release, STAGE)
 
 
 def _look(scene: Scene) -> None:
@@ -207,7 +209,7 @@ def _restore_etcd(killing: Killing, answers: PacedAnswers) -> None:
     for program in ("kube-apiserver", "etcd"):
         daemons.kill(program)
     killed = time.monotonic()
-    by_hand, status = start_by_hand(scene, killing.unapproved), _status(scene)
+    by_hand, status = start_by_hand(scene, killing.unapproved, STAGE), _status(scene)
     restored = plane.folder / "restored"
     _etcdctl(client, "snapshot", "restore", str(snapshot), "--data-dir", str(restored))
     shutil.rmtree(plane.store / "member")
@@ -229,9 +231,6 @@ def _etcdctl(client: object, *arguments: str) -> None:
 
 
 def begin_turns(scene: Scene, releases: tuple[str, str]) -> None:
-    """Bring both releases to the stage, so that each promotion of them is approved."""
-    for stage in ("dev", "test"):
-        scene.road.attempt(f"resume {MODEL} --stage {stage} --reason turns {acting(ENGINEER)}")
-        scene.road.enter(releases[1], stage)
-    scene.road.enter(releases[1], STAGE)
+    """Let the second release serve, so that each promotion brings one back that was there."""
+    _promote(scene, releases[1])
     await_synced(scene, STAGE)

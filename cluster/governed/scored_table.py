@@ -16,20 +16,20 @@ from cluster.walk.witnessed_logs import logs_of_pods
 
 STAGE = "dev"
 ROWS, REFUSED = 5_000, 7
-_JOB, _IN, _OUT = "monthly", "s3://in/clients.parquet", "s3://out/answers.parquet"
+_JOB, _IN, _OUT = "monthly", "s3://clients/2026-11.parquet", "s3://answers/2026-11.parquet"
 
 
 def score_table(scene: Scene, record: WalkRecord, release: str) -> None:
     """Declare the Job by a commit, let Argo CD run it, and compare what it wrote."""
     store = scene.stack.object_store
     store.put(_IN, _table())
-    store.put("s3://out/.keep", b"")
+    store.put("s3://answers/.keep", b"")
     write_secrets(scene, STAGE, {"score-store": dict(store.variables)})
     line = (
         f"score-job {_JOB} {MODEL} {_IN} --stage {STAGE} --out {_OUT} --keep client "
         f"--reason 'the walk scores' {acting(ENGINEER)}"
     )
-    commit_change(scene, line)
+    commit_change(scene.road, line)
     refresh(scene, f"platform-scores-{STAGE}")
     _await_job(scene)
     printed = ended_job(scene, STAGE, _JOB)

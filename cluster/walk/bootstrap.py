@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import yaml
 
 from cluster.walk.record import WalkFailed, WalkRecord, await_value
-from cluster.walk.road import ENGINEER, STAGES, acting
+from cluster.walk.road import ENGINEER, STAGES, ClusterRoad, acting
 from cluster.walk.stages import Scene, application_state, namespace_of
 from goldenpath.processes.tool import run_tool
 
@@ -63,13 +63,15 @@ def own_file(scene: Scene, path: str, text: str) -> None:
     """Change a file as the owner of the platform does; after set-up a second person confirms it."""
     file = scene.road.folder / "own.yaml"
     file.write_text(text, "utf-8")
-    commit_change(scene, f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}")
+    commit_change(
+        scene.road, f"platform write {path} {file} --reason 'this cluster' {acting(ENGINEER)}"
+    )
 
 
-def commit_change(scene: Scene, line: str) -> None:
+def commit_change(road: ClusterRoad, line: str) -> None:
     """Run a verb that changes what the platform trusts; a second person confirms what it asks."""
-    if proposal := scene.road.ask(line)["proposal"]:
-        scene.road.run(f"confirm {proposal} {acting('risk-manager')}")
+    if proposal := road.ask(line)["proposal"]:
+        road.run(f"confirm {proposal} {acting('risk-manager')}")
 
 
 def _values(scene: Scene) -> Mapping[str, str]:
