@@ -5,15 +5,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.governed import cases, governed_platform, harmful_canary, killed_parts, scored_table
+from cluster.governed import (
+    cases,
+    governed_platform,
+    judged_branch,
+    killed_parts,
+    project_limits,
+    scored_table,
+)
 from cluster.stack import running_stack
-from cluster.walk import judged_canary
 from cluster.walk.record import WalkFailed, WalkRecord
 from cluster.walk.stages import Scene
 
 Clock = Callable[[], datetime.datetime]
 _Step = tuple[str, Callable[[], None]]
 RELEASES = 3
+_CASES = {"1", "2", "3"}
+"""The steps about manifests. They are walked by default, the others where they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class GovernedOptions:
     builtin: bool = False
     """Only what needs no policy engine."""
     steps: tuple[str, ...] = ()
-    """The numbers of the steps to walk; empty: all."""
+    """The numbers of the steps to walk; empty: those about manifests."""
     keep_going: bool = False
 
 
@@ -36,9 +44,9 @@ def govern_all(
     """
     failures: list[str] = []
     with running_stack(cache, folder / "cluster", clock, record.report) as stack:
-        if not options.steps or {"1", "2", "3"} & {*options.steps}:
+        if not options.steps or _CASES & {*options.steps}:
             _judge_cases(cases.begin_cases(stack, folder), record, options.builtin)
-        if options.builtin:
+        if options.builtin or not {*options.steps} - _CASES:
             return
         with record.stepping("4  a platform whose policies are in force, and three releases"):
             scene = governed_platform.begin_platform(stack, folder, cache, record)
@@ -72,7 +80,7 @@ def _steps(scene: Scene, record: WalkRecord, releases: tuple[str, ...]) -> Itera
     first, second, third = releases
     yield "5  a release is admitted", lambda: _admit(scene, record, first, third)
     yield "6  a table in a bucket", lambda: scored_table.score_table(scene, record, first)
-    yield "7  a bad canary and a good one", lambda: _judge(scene, record, first, second)
+    yield "7  what does not reach the cluster", lambda: _refuse(scene, record)
     yield "8  each part away", lambda: _kill(scene, record, (first, second), third)
 
 
@@ -81,10 +89,9 @@ def _admit(scene: Scene, record: WalkRecord, release: str, unapproved: str) -> N
     governed_platform.refuse_by_hand(scene, record, unapproved)
 
 
-def _judge(scene: Scene, record: WalkRecord, stable: str, good: str) -> None:
-    harmful = harmful_canary.build_harmful(scene)
-    harmful_canary.roll_back_harmful(scene, record, stable, harmful)
-    judged_canary.judge_canary(scene, record, good)
+def _refuse(scene: Scene, record: WalkRecord) -> None:
+    judged_branch.refuse_commits(scene, record)
+    project_limits.refuse_beyond(scene, record)
 
 
 def _kill(scene: Scene, record: WalkRecord, releases: tuple[str, str], unapproved: str) -> None:

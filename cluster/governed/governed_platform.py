@@ -9,15 +9,17 @@ from cluster.controllers import kyverno
 from cluster.objects import apply
 from cluster.stack import Stack
 from cluster.walk import following, serving_pods
-from cluster.walk.bootstrap import bootstrap, commit_change
-from cluster.walk.record import WalkFailed, WalkRecord
-from cluster.walk.road import ENGINEER, ClusterRoad, acting, begin_road
+from cluster.walk.bootstrap import bootstrap
+from cluster.walk.record import WalkRecord, await_value
+from cluster.walk.road import ENGINEER, MODEL, STAGES, acting, begin_road
 from cluster.walk.stages import Scene, service
+from cluster.walk.traffic import await_split
 
 FOLLOWER = "reconcile"
 STAGE = "prod"
 _KEY = "keys/admission"
 _EVERY = 5
+_SECONDS = 120.0
 
 
 def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) -> Scene:
@@ -26,24 +28,12 @@ def begin_platform(stack: Stack, folder: Path, cache: Path, record: WalkRecord) 
     kyverno.start_kyverno(stack.daemons, stack.plane, stack.registry)
     serving_pods.share_caches(folder / "road" / ".goldenpath", cache)
     road = begin_road(folder / "road", stack.registry, stack.plane)
-    _keep_in_registry(road)
     road.run(f"key admit follower {_KEY} --make-key {acting(ENGINEER)}")
     scene = Scene(stack, road, serving_pods.build_images(road, record))
     _protect(scene)
     follow(scene)
     bootstrap(scene, record, ("platform-admission",))
     return scene
-
-
-def _keep_in_registry(road: ClusterRoad) -> None:
-    """Let statements go to the registry that the engine asks: admissions come after the push."""
-    declared = road.run("platform show")
-    changed = declared.replace("layout:registry", f"oci+https://{road.prefix}")
-    if changed == declared:
-        raise WalkFailed(f"the platform keeps its releases elsewhere: {declared}")
-    file = road.folder / "platform.toml"
-    file.write_text(changed, "utf-8")
-    commit_change(road, f"platform change {file} --reason 'one registry' {acting(ENGINEER)}")
 
 
 def follow(scene: Scene) -> None:
@@ -72,9 +62,23 @@ def _protect(scene: Scene) -> None:
 
 def serve_admitted(scene: Scene, record: WalkRecord, release: str) -> None:
     """Promote a release through every stage: the engine lets it start once it is admitted."""
-    following.begin_following(scene, record, release)
-    claim = "Kyverno admits what our reconcile signed, in three stages"
-    record.note(claim, scene.kubectl("get", "inferenceservices", "-A", "-o", "name").split())
+    for stage in STAGES:
+        scene.road.enter(release, stage)
+    _bring_admissions(scene, release)
+    following.look_for_new_folders(scene)
+    for stage in STAGES:
+        following.await_synced(scene, stage)
+        await_split(scene.address(stage), release, 100)
+    record.note("Kyverno lets start what our reconcile admitted, in three stages", release[:19])
+
+
+def _bring_admissions(scene: Scene, release: str) -> None:
+    """Push the release again: the follower signs in the store, and the engine asks the registry."""
+    road = scene.road
+    await_value(
+        lambda: road.head("verified"), lambda head: head == road.head(), _SECONDS, "verified moves"
+    )
+    road.run(f"push {release} {road.prefix}/{MODEL}:admitted")
 
 
 def start_by_hand(scene: Scene, release: str, stage: str) -> str:
