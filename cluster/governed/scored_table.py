@@ -24,13 +24,14 @@ def score_table(scene: Scene, record: WalkRecord, release: str) -> None:
     store = scene.stack.object_store
     store.put(_IN, _table())
     store.put("s3://answers/.keep", b"")
-    write_secrets(scene, STAGE, {"score-store": dict(store.variables)})
+    server = scene.stack.git_server
+    git = {"key": server.deploy_key.read_text("ascii"), "known_hosts": server.known_hosts}
+    write_secrets(scene, STAGE, {"score-store": dict(store.variables), "git-key": git})
     line = (
         f"score-job {_JOB} {MODEL} {_IN} --stage {STAGE} --out {_OUT} --keep client "
         f"--reason 'the walk scores' {acting(ENGINEER)}"
     )
     commit_change(scene.road, line)
-    refresh(scene, f"platform-scores-{STAGE}")
     _await_job(scene)
     printed = ended_job(scene, STAGE, _JOB)
     answers = pq.read_table(io.BytesIO(store.read(_OUT)))
@@ -43,8 +44,12 @@ def score_table(scene: Scene, record: WalkRecord, release: str) -> None:
 
 
 def _await_job(scene: Scene) -> None:
-    shown = ("-n", f"models-{STAGE}", "get", "jobs", "-o", "name")
-    await_value(lambda: scene.kubectl(*shown), lambda text: _JOB in text, 120, "the Job is there")
+    def jobs() -> str:
+        # The follower moves the branch that Argo CD reads a little after the commit.
+        refresh(scene, f"platform-scores-{STAGE}")
+        return scene.kubectl("-n", f"models-{STAGE}", "get", "jobs", "-o", "name")
+
+    await_value(jobs, lambda text: _JOB in text, 120, "the Job is there", pause=3)
 
 
 def _table() -> bytes:
