@@ -122,6 +122,10 @@ def unpack_content(
     )  # fmt: skip
 
 
+_ENDING = 1.0
+"""Seconds within which a process that closed its output has ended."""
+
+
 @contextmanager
 def served_model(
     contract: Contract,
@@ -202,10 +206,7 @@ class _Process:
         np.save(input_file, rows, allow_pickle=False)
         self._send({"rows": str(input_file), "scores": str(output_file), "width": width})
         if not self._answered():
-            raise InvalidInput(
-                f"the model {self._entry} returned no scores within {self._limit:g} seconds; the "
-                f"last lines of its log:\n{tail(self._log)}"
-            )
+            raise self._no_scores()
         scores, expected = self._read_scores(len(rows) * width), (len(rows), width)
         if scores.shape != expected:
             raise InvalidInput(
@@ -213,6 +214,23 @@ class _Process:
                 f"expected {expected if width > 1 else expected[:1]}"
             )
         return scores
+
+    def _no_scores(self) -> InvalidInput:
+        """Return the error for a model that ended, or that was too slow."""
+        try:
+            # The pipe of a process that has ended may be seen to end before the process is.
+            code = self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
+            return InvalidInput(
+                f"the model {self._entry} returned no scores within {self._limit:g} seconds; the "
+                f"last lines of its log:\n{tail(self._log)}",
+                hint="declare more seconds as start_limit under [contract.python], or try again "
+                "if the machine is busy: loading the code counts too",
+            )
+        return InvalidInput(
+            f"the model {self._entry} returned no scores: it ended with exit code {code}; the "
+            f"last lines of its log:\n{tail(self._log)}"
+        )
 
     def _read_scores(self, number: int) -> NDArray[np.float64]:
         # The model may have put anything there: a link, or a file without end.
