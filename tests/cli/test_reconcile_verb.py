@@ -112,6 +112,7 @@ def test_at_a_desk_it_records_what_the_cluster_runs_and_at_says_it(
             serve(server, deployment, trusted.platform)
         install_kubectl(tmp_path / "kubectl", server)
 
+        assert compose.held(home).heads == ()
         observed = changing(*observe, "--context", "desk")
 
         assert observed.code == 0, observed.out + observed.err
@@ -121,6 +122,9 @@ def test_at_a_desk_it_records_what_the_cluster_runs_and_at_says_it(
             5,
             True,
         )
+    # This home is that of a witness: it signed the heads of what it recorded.
+    held = compose.held(home).heads[-1].events
+    assert 0 < held.count <= sum(1 for _ in compose.event_log(home).read())
     live = json.loads(changing("at", "now", "--output", "json").out)
     assert {
         (each["stage"], share["digest"], share["observed"], share["replicas"])

@@ -1,15 +1,19 @@
 """One process that follows git for a cluster: judges, signs, moves `verified`, and observes."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from goldenpath.audit.anchors.witness_writer import WitnessWriter
 from goldenpath.compose.clusters.cluster_admission import ClusterPass, admit_declared
 from goldenpath.compose.clusters.cluster_observer import ClusterObserver
+from goldenpath.compose.gitops_access import anchors_repository, gitops
 from goldenpath.compose.process_context import now
+from goldenpath.compose.witness import machine_of
 from goldenpath.deploy.cluster.api_server import ApiServer
 from goldenpath.deploy.cluster.follower_record import PATH, FollowerRecord, rendered_record
 from goldenpath.deploy.cluster.kubectl import Kubectl
@@ -17,7 +21,12 @@ from goldenpath.deploy.machine.tenure import tenure
 from goldenpath.deploy.reconcile.verified_branch import VerifiedBranch
 from goldenpath.errors import GoldenPathError
 from goldenpath.home import Home
+from goldenpath.promote.repository.chain_of_trust import last_trusted
+from goldenpath.release.attest.signatures.sshsig import SshKey
 from goldenpath.times import timestamp
+
+_HELD_EVERY = 60.0
+"""Seconds between two commits of heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +53,52 @@ def cluster_follower(home: Home, options: FollowerOptions) -> Iterator[Callable[
         return
     pod = None if options.context else ApiServer.of_pod(os.environ)
     observer = ClusterObserver(home, pod or Kubectl(options.context))
+    heads = _EventHeads(home)
     with tenure(home.run, takes_over=False):
-        yield lambda: _observed_pass(home, options, observer, pod)
+        yield lambda: _observed_pass(home, options, observer, heads, pod=pod)
+
+
+class _EventHeads:
+    """Signs the heads of the audit log into the branch `anchors`, where this home is a witness."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._writer: WitnessWriter | None = None
+        self._last = -_HELD_EVERY
+
+    def hold(self) -> None:
+        """Sign what is new, at most once a minute. Raises like the writer of a witness."""
+        moment = time.monotonic()
+        if moment - self._last < _HELD_EVERY:
+            return
+        home = self._home
+        known = last_trusted(gitops(home), home.trust)
+        if machine_of(home, known.platform) is None:
+            return  # no witness: whoever reads the log is told that nobody holds its heads
+        if self._writer is None:
+            key = SshKey.load(home.witness_key)
+            self._writer = WitnessWriter(home, anchors_repository(home), key)
+        self._writer.anchor(known.platform, known.commit, now())
+        self._last = moment
 
 
 def _observed_pass(
-    home: Home, options: FollowerOptions, observer: ClusterObserver, pod: ApiServer | None
+    home: Home,
+    options: FollowerOptions,
+    observer: ClusterObserver,
+    heads: _EventHeads,
+    *,
+    pod: ApiServer | None,
 ) -> ClusterPass:
     faults: list[str] = []
     try:
         observer.look()
     except GoldenPathError as error:
         faults.append(f"what the cluster runs is not recorded: {error.message}")
+    try:
+        heads.hold()
+    except GoldenPathError as error:
+        faults.append(f"the heads of the audit log are not signed: {error.message}")
     try:
         seen = admit_declared(home, options.key, options.valid)
     except GoldenPathError as error:
