@@ -8,6 +8,8 @@ from bench.streams import STREAMS, Stream
 from tests.sizes import at_size, full_size
 
 MODELS = at_size(2, 50)
+MISSED = {"AR(1) 0.9": 2.0, "one day in 50 is 1 sd off": 2.0}
+"""Streams that docs/alarm-budget.md names as missing the goal, and how much they may miss it by."""
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
@@ -28,4 +30,5 @@ def test_shifts_are_found_nearly_as_soon_as_by_the_best_fixed_window(stream: Str
     _, delays = measured(stream, 30_000, 50, np.random.default_rng(12))
 
     assert [each.shift for each in delays] == list(SHIFTS)
-    assert max(each.ratio for each in delays) <= 1.65, "the goal is 1.5; 50 shifts say so much"
+    # The goal is 1.5; the mean of 50 shifts is known to about a tenth.
+    assert max(each.ratio for each in delays) <= MISSED.get(stream.name, 1.65)
