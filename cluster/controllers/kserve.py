@@ -83,8 +83,8 @@ def _settings(data: dict[str, JsonValue] | object, gateway: str) -> dict[str, Js
         "ingress": {
             "enableGatewayApi": True,
             "disableIstioVirtualHost": True,
-            # Its own routes would let a release answer past the weights of ours.
-            "disableIngressCreation": True,
+            # With its own routes a service is Ready only when the gateway knows it.
+            "disableIngressCreation": False,
             "kserveIngressGateway": gateway,
             "ingressGateway": gateway,
         },

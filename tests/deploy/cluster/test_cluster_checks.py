@@ -34,11 +34,9 @@ def nodes(*runtimes: str) -> ClusterAnswer:
     return found({"items": items})
 
 
-def settings(
-    *, gateway: bool = True, own: bool = False, images: bool = True, mode: str = "modelcar"
-) -> ClusterAnswer:
+def settings(*, gateway: bool = True, images: bool = True, mode: str = "modelcar") -> ClusterAnswer:
     storage = {"enableOciModelSupport": images, "ociModelMode": mode}
-    ingress = {"enableGatewayApi": gateway, "disableIngressCreation": not own}
+    ingress = {"enableGatewayApi": gateway}
     data: JsonValue = {"ingress": json.dumps(ingress), "storageInitializer": json.dumps(storage)}
     return found({"data": data})
 
@@ -110,7 +108,6 @@ CASES: tuple[tuple[str, ClusterFacts, str, str], ...] = (
         "install KServe",
     ),
     ("KServe's gateway mode", replace(GOOD, kserve=settings(gateway=False)), "wrong", "ingress"),
-    ("KServe's own routes are off", replace(GOOD, kserve=settings(own=True)), "wrong", "ingress"),
     ("KServe's images as models", replace(GOOD, kserve=settings(images=False)), "wrong", "storage"),
     ("KServe's configuration", replace(GOOD, kserve=ABSENT), "unknown", ""),
     (

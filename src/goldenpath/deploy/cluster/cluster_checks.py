@@ -103,8 +103,6 @@ def _kserve(facts: ClusterFacts) -> Iterator[ClusterFinding]:
         return
     for check, key, field, expected in (
         ("KServe's gateway mode", "ingress", "enableGatewayApi", True),
-        # A route of its own gives each release a host of its own, past the weights of ours.
-        ("KServe's own routes are off", "ingress", "disableIngressCreation", True),
         ("KServe's images as models", "storageInitializer", "enableOciModelSupport", True),
     ):
         seen = _setting(facts.kserve, key).get(field)
