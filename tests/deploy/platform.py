@@ -178,7 +178,9 @@ class Up:
     ) -> None:
         self.home = home
         environment = {**os.environ, "GOLDENPATH_HOME": str(home.root), **(variables or {})}
-        command = [sys.executable, "-c", MAIN, "up", "--listen", "127.0.0.1:0", *options]
+        # Several of them run at the same time, and the console has a port of its own.
+        quiet = () if "--console" in options else ("--no-console",)
+        command = [sys.executable, "-c", MAIN, "up", "--listen", "127.0.0.1:0", *quiet, *options]
         home.run.mkdir(parents=True, exist_ok=True)
         with (home.run / "said").open("wb") as said:
             self.process = subprocess.Popen(

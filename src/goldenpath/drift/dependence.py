@@ -29,7 +29,7 @@ FEWEST_DAYS_IN_CELL = 4
 """A cell of a season needs rows of so many days."""
 SINGLE: tuple[Season, ...] = ("weekday", "hour")
 SEASON_LEVEL = 0.9999
-CAUTION = 150.0
+_FEW_WINDOWS = 150.0
 """By this number, divided by the squared number of windows, a design effect is enlarged.
 
 Few days say little: with 20 of them it is 1.4 times as large, with 100 as it is.
@@ -87,7 +87,7 @@ def design_effect(counts: Whole, rows: Whole, scores: Array | None = None) -> fl
     found = _population_eigenvalue(largest, (int(is_common.sum()) - 1) / freedom)
     if scores is not None:
         found = max(found, _effect_on_mean(residual, expected, scores[is_common], freedom))
-    return found * (1 + CAUTION / windows**2) if found > 1 else 1.0
+    return found * (1 + _FEW_WINDOWS / windows**2) if found > 1 else 1.0
 
 
 def _effect_on_mean(residual: Array, expected: Array, scores: Array, freedom: int) -> float:

@@ -24,8 +24,9 @@ from goldenpath.compose.up_client import silence
 from goldenpath.deploy.reconcile.status import Status
 from goldenpath.digest import Digest
 from goldenpath.observe.log.log_check import check_log
-from goldenpath.observe.log.log_reader import find_prediction
+from goldenpath.observe.log.log_reader import find_prediction, read_columns
 from goldenpath.observe.log.segment import checkpoints, table_of
+from goldenpath.observe.log.segments.stored_segments import stored_segments
 from goldenpath.promote.manifests.deployment_files import deployment_folder
 from goldenpath.promote.manifests.object_names import service_name
 from goldenpath.promote.repository.worktree import Repository
@@ -119,10 +120,10 @@ def recorded(here: OneMachine) -> set[str]:
 
 
 def sealed(here: OneMachine) -> Counter[str]:
-    """How often each prediction id stands in the sealed log."""
+    """How often each prediction id stands in the sealed log, in packed files as well."""
     found = Counter[str]()
-    for path in checkpoints(here.home.predictions):
-        ids = pq.read_table(table_of(path), columns=["prediction_id"]).column(0).to_pylist()
+    for segment in stored_segments(here.home.predictions):
+        ids = read_columns(segment, ["prediction_id"]).column(0).to_pylist()
         found.update(str(each).split("-")[0] for each in ids)
     return found
 

@@ -9,10 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from goldenpath.audit.anchors.anchors_branch import AnchorsRead
 from goldenpath.audit.proofs import bundle_verifier
@@ -32,6 +29,7 @@ from goldenpath.observe.log.log_reader import locate_prediction, log_public_key,
 from goldenpath.observe.log.segment import Checkpoint
 from goldenpath.observe.log.segments.stored_segments import StoredSegment
 from goldenpath.observe.log.trees.record_tree import head_text, record_lines
+from goldenpath.parsers.parquet_bytes import table_in
 from goldenpath.promote.manifests.deployment_files import deployment_folder
 from goldenpath.promote.platform.platform import FILE
 from goldenpath.promote.repository.chain_of_trust import Trusted
@@ -153,7 +151,7 @@ def _record(segment: StoredSegment, place: int, sealed: tuple[Checkpoint, bytes]
             hint="the segment as a whole is signed: goldenpath log check verifies it, and DuckDB "
             "reads it",
         )
-    lines = record_lines(pq.read_table(BytesIO(content)))
+    lines = record_lines(table_in(content))
     leaves = [leaf_hash(line) for line in lines]
     if head_text(leaves) != checkpoint.records:
         raise VerificationError(

@@ -194,6 +194,9 @@ class LocalTarget:
         while self._leaving:
             wait()
         self._launcher.shared.close(wait)
+        # One that took over a moment ago may have no observer yet. Without it, what its servers
+        # wrote would not be sealed before the next start.
+        self.sidecars.tick(time.monotonic(), listeners=False, others=self._standing().is_held)
         self.sidecars.end(wait)
 
     def _advance(self, now: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from goldenpath.drift.dependence import CAUTION, FEWEST_PERIODS
+from goldenpath.drift.dependence import FEWEST_PERIODS
 from goldenpath.drift.pairs.pair_reference import (
     MOST_PAIRED,
     PairedFeature,
@@ -20,6 +20,8 @@ Whole = NDArray[np.int64]
 
 SMALLEST_SIDE = 0.05
 """A feature with a smaller side says next to nothing about pairs and is not paired."""
+_STANDARD_ERRORS = 1.0
+"""Standard errors by which the design effect of a pair is enlarged: the reference is finite."""
 
 
 def reference_pairs(
@@ -77,6 +79,6 @@ def _effects(counts: Array, most: float) -> Array:
     expected = both * share * (1 - share)
     squares = (alike - both * share) ** 2
     found = np.divide(squares, expected, out=np.zeros_like(squares), where=expected > 0)
-    effects = found.sum(axis=0) / (number - 1) * (1 + CAUTION * math.sqrt(2 / number))
+    effects = found.sum(axis=0) / (number - 1) * (1 + _STANDARD_ERRORS * math.sqrt(2 / number))
     result: Array = np.clip(effects, 1.0, max(most, 1.0))
     return result

@@ -8,10 +8,7 @@ whole and a segment that the audit log recorded can still be identified.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
-from io import BytesIO
 from itertools import groupby
-
-import pyarrow.parquet as pq
 
 from goldenpath.canonical import JsonValue
 from goldenpath.digest import Digest
@@ -25,6 +22,7 @@ from goldenpath.observe.log.segment import Checkpoint, parse_checkpoint
 from goldenpath.observe.log.segments.compaction import expire_packed, segments_unmoved
 from goldenpath.observe.log.segments.stored_segments import EXPIRED, StoredSegment, stored_segments
 from goldenpath.observe.log.subject_keys import Subjects
+from goldenpath.parsers.parquet_bytes import table_in
 from goldenpath.processes.observer_launch import Keeping
 from goldenpath.release.attest.bundle import Bundle, sign_statement
 from goldenpath.release.attest.keys import PemSigner
@@ -115,7 +113,7 @@ def _statement(segment: StoredSegment, now: datetime, signer: PemSigner) -> byte
     """Return the signed statement that the records of a segment expire, with their numbers."""
     checkpoint, content = verified_table(segment, signer.public_key())
     numbers = RequestSpans()
-    column = pq.read_table(BytesIO(content), columns=["sequence"])["sequence"].drop_null()
+    column = table_in(content, ["sequence"])["sequence"].drop_null()
     numbers.add_numbers(column.to_numpy())
     predicate: Mapping[str, JsonValue] = {
         "version": EXPIRY_FILE.version,

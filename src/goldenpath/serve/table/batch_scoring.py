@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from goldenpath.errors import InvalidInput
+from goldenpath.parsers.parquet_bytes import parquet_in, table_in
 from goldenpath.project.spec import Contract
 from goldenpath.project.task.feature_parts import declared_names
 from goldenpath.serve.table.asked_rows import (
@@ -256,7 +257,7 @@ def _answers(names: Sequence[str]) -> list[str]:
 
 
 def _opened(place: ResultPlace, name: str) -> pq.ParquetFile:
-    return pq.ParquetFile(pa.BufferReader(place.read(name)))
+    return parquet_in(place.read(name))
 
 
 def _joined(parts: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -276,7 +277,7 @@ def _merge(place: ResultPlace, out: Path | str) -> tuple[int, int, Counter[str],
     )
     with place.whole() as sink, table_writer(sink, PurePosixPath(out).suffix, schema) as write:
         for name in names:
-            table = _opened(place, name).read().cast(schema)
+            table = table_in(place.read(name)).cast(schema)
             write(table)
             rows += table.num_rows
             refused += table.num_rows - table["refused"].null_count

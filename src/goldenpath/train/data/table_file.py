@@ -186,7 +186,8 @@ def _csv_header(path: Path) -> tuple[pyarrow.csv.ParseOptions, list[str]]:
         head = file.readline(_LONGEST_HEADER)
     form = pyarrow.csv.ParseOptions(delimiter=max(_DELIMITERS, key=head.decode("latin-1").count))
     header = io.BytesIO(head.rstrip(b"\r\n") + b"\n")
-    return form, list(pyarrow.csv.read_csv(header, parse_options=form).schema.names)
+    plain = pyarrow.csv.ReadOptions(use_threads=False)
+    return form, list(pyarrow.csv.read_csv(header, plain, form).schema.names)
 
 
 def _of_csv(path: Path, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:

@@ -84,12 +84,11 @@ def parse_rows(content: bytes) -> Rows:
     if len(content) > MAX_BYTES:
         raise InvalidInput(f"the evaluation rows are larger than {MAX_BYTES} bytes")
     import pyarrow as pa
-    import pyarrow.parquet
+
+    from goldenpath.parsers.parquet_bytes import table_in
 
     try:
-        table = pyarrow.parquet.read_table(
-            pa.BufferReader(content), columns=["key", "target", "score"]
-        )
+        table = table_in(content, ["key", "target", "score"])
         keys = np.array(table["key"].to_pylist(), dtype=f"S{_KEY_BYTES}")
         target = np.asarray(table["target"].to_numpy(), np.float64)
         if pa.types.is_list(table["score"].type):
