@@ -1,6 +1,7 @@
 """The judge in the cluster: it reads Prometheus, and commits what Argo CD follows."""
 
 import re
+import time
 
 from cluster.controllers import prometheus
 from cluster.walk.following import await_synced
@@ -25,6 +26,8 @@ def judge_canary(scene: Scene, record: WalkRecord, canary: str) -> None:
     """Start a canary, let it answer, and let the CronJob of the stage run until it has judged."""
     give_keys(scene)
     scrape(scene)
+    # A commit's time has whole seconds: what is scraped in that second would not be before it.
+    time.sleep(2)
     scene.road.enter(canary, STAGE, _PLAN)
     await_synced(scene, STAGE)
     scrape(scene)
