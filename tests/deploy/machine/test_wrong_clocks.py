@@ -29,7 +29,7 @@ def test_a_clock_that_jumps_under_up_costs_no_answer_and_no_commit(tmp_path: Pat
     with here.up(**variables) as up:
         address = up.until(lambda status: runs(status, releases[0])).gateway
         caller = Caller(address, ("dev", "credit"))
-        for number in range(at_size(2, 50)):
+        for number in range(at_size(2, 20)):
             jump = (-1 if number % 2 else 1) * source.randrange(600, YEAR)
             clock.write_text(str(jump))
             up.until(lambda status, jump=jump: _is_off_by(status, jump))  # type: ignore[misc]
