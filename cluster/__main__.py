@@ -114,7 +114,7 @@ def _require_built(missing: str, command_line: str) -> None:
 
 @command.command("walk")
 @click.option("--keep-going", is_flag=True, help="Go on with the next step after one that failed.")
-@click.option("--models", default=10, show_default=True, help="Models for the step with many.")
+@click.option("--models", default=100, show_default=True, help="Models for the step with many.")
 @click.option("--step", "steps", multiple=True, help="Walk these steps alone, such as 3 or 6.")
 @click.option("--or-skip", is_flag=True, help="Skip loudly where a part or a right is missing.")
 def walk(keep_going: bool, models: int, steps: tuple[str, ...], or_skip: bool) -> None:

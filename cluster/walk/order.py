@@ -29,7 +29,7 @@ class WalkOptions:
     """How to walk."""
 
     keep_going: bool = False
-    models: int = 10
+    models: int = 100
     """Models in each of three stages, for the step with many."""
     steps: tuple[str, ...] = ()
     """The numbers of the steps to walk; empty: all."""
