@@ -160,6 +160,15 @@ def load(folder: Path, name: str) -> DriftFinding:
     return _parsed(value, path)
 
 
+def open_finding(folder: Path, name: str) -> DriftFinding | None:
+    """Return a finding that is still open; None if it has ended, or there is none of that name."""
+    try:
+        finding = load(folder, name) if name else None
+    except NotFound:
+        return None
+    return finding if finding is not None and finding.state == "open" else None
+
+
 def _parsed(value: Mapping[str, JsonValue], path: Path) -> DriftFinding:
     match value.get("version"):
         case 1:

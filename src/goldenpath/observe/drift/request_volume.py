@@ -28,9 +28,8 @@ from goldenpath.drift.volume.request_rate import (
     log_gains,
     usual_rate,
 )
-from goldenpath.errors import NotFound
 from goldenpath.files import write_whole
-from goldenpath.observe.drift.findings import MONITOR, DriftFinding, load, resolved, save
+from goldenpath.observe.drift.findings import MONITOR, DriftFinding, open_finding, resolved, save
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import checked_name
@@ -153,7 +152,7 @@ class RequestVolume:
         state.rates = []
         for direction in DIRECTIONS:
             stored = known.get(direction, StoredRate(direction))
-            finding = self._open(stored.finding)
+            finding = open_finding(self._findings, stored.finding)
             if stored.finding and finding is None:
                 # A person closed it: what is usual is learnt again.
                 state.hours = {}
@@ -173,13 +172,6 @@ class RequestVolume:
             state.rates.append(
                 StoredRate(direction, list(process.values), process.since, stored.finding)
             )
-
-    def _open(self, name: str) -> DriftFinding | None:
-        try:
-            finding = load(self._findings, name) if name else None
-        except NotFound:
-            return None
-        return finding if finding is not None and finding.state == "open" else None
 
     def _finding(
         self,

@@ -31,9 +31,8 @@ from goldenpath.drift.shares.group_days import (
 )
 from goldenpath.drift.verdict import time_text
 from goldenpath.drift.volume.request_rate import RateProcess
-from goldenpath.errors import NotFound
 from goldenpath.files import write_whole
-from goldenpath.observe.drift.findings import MONITOR, DriftFinding, load, resolved, save
+from goldenpath.observe.drift.findings import MONITOR, DriftFinding, open_finding, resolved, save
 from goldenpath.observe.drift.outcomes import inside_of
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
@@ -188,7 +187,7 @@ class GroupOutcomes:
     ) -> Iterator[DriftFinding]:
         """Judge a day of one group with enough decisions; `look` has its weight too."""
         today, weight = look
-        finding = self._open(stored.finding)
+        finding = open_finding(self._findings, stored.finding)
         if stored.finding and finding is None:
             # A person closed it: what is usual is learnt again.
             stored.days, stored.values, stored.finding, stored.since = [], [], "", _NEVER
@@ -235,13 +234,6 @@ class GroupOutcomes:
             else:
                 self._states[key] = decode_record(content, GroupState, str(path))
         return self._states[key]
-
-    def _open(self, name: str) -> DriftFinding | None:
-        try:
-            finding = load(self._findings, name) if name else None
-        except NotFound:
-            return None
-        return finding if finding is not None and finding.state == "open" else None
 
 
 def _stored_day(day: GroupDay) -> list[int]:

@@ -25,9 +25,8 @@ from goldenpath.drift.shares.refusal_share import (
 )
 from goldenpath.drift.verdict import time_text
 from goldenpath.drift.volume.request_rate import RateProcess
-from goldenpath.errors import NotFound
 from goldenpath.files import write_whole
-from goldenpath.observe.drift.findings import MONITOR, DriftFinding, load, resolved, save
+from goldenpath.observe.drift.findings import MONITOR, DriftFinding, open_finding, resolved, save
 from goldenpath.observe.log.records import Block
 from goldenpath.observe.log.release_rules import Facts
 from goldenpath.observe.log.segment import checked_name
@@ -156,7 +155,7 @@ class RefusalMonitor:
         """Judge one reason; `look` are its refused requests, and the weight of the look."""
         (refused, weight), asked = look, state.waiting.asked
         stored = state.shares.get(reason, StoredShare())
-        finding = self._open(stored.finding)
+        finding = open_finding(self._findings, stored.finding)
         if stored.finding and finding is None:
             # A person closed it: what is usual is learnt.
             usual = max(learnt_share(stored.refused, stored.asked), stored.usual)
@@ -196,13 +195,6 @@ class RefusalMonitor:
             else:
                 self._states[key] = decode_record(content, RefusalState, str(path))
         return self._states[key]
-
-    def _open(self, name: str) -> DriftFinding | None:
-        try:
-            finding = load(self._findings, name) if name else None
-        except NotFound:
-            return None
-        return finding if finding is not None and finding.state == "open" else None
 
 
 def _finding(
